@@ -1,0 +1,1 @@
+"""Composition root: settings -> wired services; no logic."""

@@ -1,0 +1,1 @@
+"""The operator's desk: one file per noun."""

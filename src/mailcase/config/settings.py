@@ -1,0 +1,293 @@
+"""The configuration as the daemon uses it: frozen, complete, every default filled in. `reader.py` makes it.
+
+Durations are timedeltas, paths are absolute (relative ones count from the folder of the file), addresses are lower case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
+from mailcase.core.process import Process
+
+
+class Language(StrEnum):
+    """Languages with templates and labels of their own."""
+
+    ENGLISH = "en"
+    FRENCH = "fr"
+
+
+class ReplyAddress(StrEnum):
+    """Where answers to our mail are sent (DESIGN 8, Keys)."""
+
+    #: Reply-To is the plain address; threading rests on headers and tag.
+    PLAIN = "plain"
+    #: `support+c1042.k1mac@`.
+    PLUS = "plus"
+    #: Any local part of the domain arrives here: `support+...` too, and it is known to work.
+    CATCH_ALL = "catch-all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSettings:
+    """An agent."""
+
+    id: PersonId
+    name: str
+    address: str
+    #: User name on the machine; `--as` defaults to the person whose login it is.
+    login: str | None
+    queues: tuple[QueueName, ...]
+    is_leader: bool
+    is_retired: bool
+    language: Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretFile:
+    """A secret that is read from a file when it is needed and never kept or shown."""
+
+    path: Path
+
+    def read(self) -> str:
+        """The first line of the file without its end. Raises OSError when it cannot be read."""
+        return self.path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+
+
+class AfterTaking(StrEnum):
+    """What is done on the server with a mail that is ours."""
+
+    MOVE = "move"
+    FLAG = "flag"
+    LEAVE = "leave"
+
+
+class Tls(StrEnum):
+    """How a connection is protected. Certificates are always verified; NONE is for loopback only."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapSource:
+    """A mailbox on an IMAP server."""
+
+    host: str
+    port: int
+    tls: Tls
+    #: Extra certificate authority, PEM; None uses the system's.
+    ca_file: Path | None
+    user: str
+    password: SecretFile
+    folder: str
+    after: AfterTaking
+    #: Folder for AfterTaking.MOVE; made when missing.
+    move_to: str
+    #: True takes the mail that is there at first contact too (`start: all`).
+    takes_existing: bool
+    #: Longest time between two complete looks, whatever IDLE says.
+    poll_every: timedelta = timedelta(minutes=2)
+    #: Wall-clock limit of one command.
+    command_timeout: timedelta = timedelta(seconds=60)
+
+
+class ListenerKind(StrEnum):
+    """Protocol of a listener."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSource:
+    """A port on which mail is delivered to us."""
+
+    kind: ListenerKind
+    host: str
+    #: 0 picks a free port; `Listener.port` tells which.
+    port: int
+    #: How long senders keep trying: windows stay open that long after a gap (DESIGN 8).
+    sender_retry: timedelta = timedelta(minutes=70)
+
+
+Source = ImapSource | ListenerSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAddress:
+    """One of our addresses, and how mail from it looks."""
+
+    address: str
+    #: Display name.
+    name: str
+    signature: str
+    language: Language
+    reply_address: ReplyAddress
+    #: Templates found here win over those of `Settings.templates`.
+    templates: Path | None
+
+
+class ConditionField(StrEnum):
+    """What a route may look at; never the body (EM-32)."""
+
+    SENDER = "from"
+    RECIPIENT = "recipients"
+    SUBJECT = "subject"
+    IMPORTANCE = "importance"
+    ATTACHMENTS = "attachments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of a route; true when any of the values matches."""
+
+    field: ConditionField
+    #: Addresses or `*@domain`; words of the subject; high, normal, low; file endings without the dot. Lower case.
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Address and conditions lead to a process (EM-31: top to bottom, first whose every condition holds)."""
+
+    #: One of the mailbox's addresses, or "*" for a wildcard route, which needs a sender condition (EM-33).
+    to: str
+    conditions: tuple[Condition, ...]
+    process: ProcessName
+    #: EM-35: send the acknowledgement.
+    acknowledge: bool = True
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Matches whatever address the mail came to."""
+        return self.to == "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxSettings:
+    """A monitored mailbox."""
+
+    name: MailboxName
+    source: Source
+    is_enabled: bool
+    #: The first is the primary address, the only one that the fallback serves (EM-34).
+    addresses: tuple[OwnAddress, ...]
+    #: In the operator's order; wildcard routes come after the others.
+    routes: tuple[Route, ...]
+    fallback: ProcessName
+
+    def address(self, key: str) -> OwnAddress | None:
+        """The own address of that lower-case form."""
+        return next((own for own in self.addresses if own.address == key), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """The SMTP server that takes our mail."""
+
+    host: str
+    port: int
+    tls: Tls
+    ca_file: Path | None
+    user: str | None
+    password: SecretFile | None
+    #: Name given in EHLO; never looked up.
+    helo: str
+    connections: int = 2
+    timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaildirRelay:
+    """A local Maildir in place of a relay: what goes out can be read and reaches nobody."""
+
+    path: Path
+
+
+class OutgoingMode(StrEnum):
+    """What happens to mail of ours."""
+
+    SEND = "send"
+    HOLD = "hold"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """`outgoing: send | hold | {redirect: ADDRESS}`."""
+
+    mode: OutgoingMode
+    #: Set exactly for redirect.
+    redirect_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every interval, lease and limit that is not part of something else; all are settings."""
+
+    message_bytes: int = 25 * 1024 * 1024
+    #: A mail whose handling did not finish this often is parked.
+    attempts: int = 3
+    inbox_batch: int = 20
+    inbox_batch_bytes: int = 8 * 1024 * 1024
+    lease: timedelta = timedelta(minutes=5)
+    #: Deadline of reading one mail in a process of its own, and that process's memory.
+    read_timeout: timedelta = timedelta(seconds=10)
+    read_memory_bytes: int = 512 * 1024 * 1024
+    #: Attachments passed on in a notice to agents, in all.
+    notice_attachment_bytes: int = 5 * 1024 * 1024
+    #: Growing gaps between attempts: the nth comes n * n * this later, until `retry_for` has passed.
+    retry_step: timedelta = timedelta(minutes=1)
+    retry_for: timedelta = timedelta(days=5)
+    #: An interrupted DATA is sent again (True) or left for the operator (False, the default; DESIGN 3).
+    resend_unknown: bool = False
+    #: Safety net of every loop, beside being woken.
+    loop_poll: timedelta = timedelta(seconds=15)
+    #: Time a clean stop may take.
+    stop_within: timedelta = timedelta(seconds=10)
+    sessions: int = 50
+    sessions_per_address: int = 20
+    recipients: int = 100
+    session_for: timedelta = timedelta(minutes=10)
+    session_idle: timedelta = timedelta(seconds=60)
+    #: Clock differences to a mail server: subtracted from what was read through.
+    clock_tolerance: timedelta = timedelta(seconds=60)
+    #: Lifetime of a signing key, and how long before its end the next one is made.
+    key_lifetime: timedelta = timedelta(days=400)
+    key_renewal: timedelta = timedelta(days=200)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the operator decided."""
+
+    #: The configuration file itself.
+    file: Path
+    #: The SQLite file; its folder also holds keys, lock and, without RUNTIME_DIRECTORY, the socket.
+    store: Path
+    #: `RuntimeDirectory/mailcase.sock`.
+    socket: Path
+    language: Language
+    zone: ZoneInfo
+    people: Mapping[PersonId, PersonSettings]
+    queues: tuple[QueueName, ...]
+    processes: Mapping[ProcessName, Process]
+    mailboxes: Mapping[MailboxName, MailboxSettings]
+    relay: Relay | MaildirRelay
+    outgoing: Outgoing
+    #: The operator's own templates; each found here wins over ours.
+    templates: Path | None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the database, the keys and the lock live."""
+        return self.store.parent

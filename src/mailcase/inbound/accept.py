@@ -1,0 +1,43 @@
+"""The one door through which mail becomes ours.
+
+Rules that hold here:
+1. A mail is ours when its raw bytes are committed to the inbox. Only after `accept` has returned may anybody say `250`,
+   set a flag or move the mail.
+2. Taking the same mail twice changes nothing; the source keeps the pair (mailbox, source) unique.
+3. Whatever fails here fails before the acknowledgement: the server or the sender offers the mail again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from mailcase.log import get_logger
+from mailcase.store.port import Accepted, FolderState, NewMail, Store
+
+log = get_logger()
+
+
+class Door:
+    """Commits mail and wakes the loop that handles it."""
+
+    def __init__(self, store: Store, wake: asyncio.Event) -> None:
+        self._store = store
+        self._wake = wake
+
+    async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
+        """Returns once the mails, and how far the folder was read, are durable; answers in the order given.
+
+        Raises StoreUnavailable when nothing was kept.
+        """
+        accepted = await self._store.accept(mails, folder=folder)
+        for mail, row in zip(mails, accepted, strict=True):
+            log.info(
+                "mail_accepted" if row.is_new else "mail_known",
+                mail_id=row.mail_id,
+                mailbox=mail.mailbox,
+                size_bytes=len(mail.raw),
+            )
+        if any(row.is_new for row in accepted):
+            self._wake.set()
+        return accepted

@@ -1,0 +1,60 @@
+"""What kind of mail it is, as types; `classify.py` and `bounce.py` decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """One word for what a mail is."""
+
+    HUMAN = "human"
+    AUTO_REPLY = "auto-reply"
+    LIST = "list"
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    RECEIPT = "receipt"
+    FEEDBACK_REPORT = "feedback-report"
+    CALENDAR = "calendar"
+    OWN = "own"
+    LOOP = "loop"
+    NOTIFICATION = "notification"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """Two predicates that must not be mixed up, with the headers that decided them (LESSONS, at its end)."""
+
+    kind: Kind
+    #: A machine wrote it: it changes nothing on a case.
+    machine_written: bool
+    #: We may answer it automatically.
+    may_answer: bool
+    #: The headers that decided, e.g. "Auto-Submitted: auto-replied".
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BouncedRecipient:
+    """One recipient of a delivery report (RFC 3464)."""
+
+    address: str
+    #: Enhanced status such as 5.1.1, "" when the report gives none.
+    status: str
+    #: failed, delayed, delivered, relayed or expanded, in lower case.
+    action: str
+
+    @property
+    def is_permanent(self) -> bool:
+        """The mail will not arrive."""
+        return self.action == "failed" and not self.status.startswith("4.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """What a delivery report says about one of our mails."""
+
+    recipients: tuple[BouncedRecipient, ...]
+    #: Message-ID of the returned mail, without brackets; None when the report does not name it.
+    original_message_id: str | None

@@ -1,0 +1,1 @@
+"""Mail goes out: templates, finished bytes, and the relay that takes them."""

@@ -1,0 +1,1 @@
+"""What survives a crash. `port.py` is what the others see; `sqlite.py` fills it."""

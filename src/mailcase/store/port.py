@@ -1,0 +1,597 @@
+"""The port to the database: rows as frozen data, one method per commit of the path (DESIGN 3), and the reads.
+
+Times are aware UTC datetimes. Every method may raise `StoreUnavailable`; then nothing of it was kept. Every read of
+several rows has an order. Ids are given by `Ids`, before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId, PartyId, TextId
+from mailcase.core.events import Event
+
+DeliveryId = int
+
+
+class Point(StrEnum):
+    """Names of the commits; `hooks` run before and after each, and crash tests kill the daemon there."""
+
+    ACCEPT = "C1-accept"
+    CLAIM_INBOX = "C2-claim-inbox"
+    SAVE_MAIL = "C3-save-mail"
+    CLAIM_OUTBOX = "C4-claim-outbox"
+    JOURNAL = "J-journal"
+    SETTLE = "C5-settle"
+    COMMAND = "command"
+    TICK = "tick"
+    MAILBOX = "mailbox"
+    RECOVER = "recover"
+    OUTBOX_ADMIN = "outbox-admin"
+    INBOX_ADMIN = "inbox-admin"
+
+
+class Hook(Protocol):
+    """Called on the database thread around each commit; raising or dying there is what crash tests do."""
+
+    def __call__(self, point: Point, when: str) -> None:
+        """`when` is "before" or "after"."""
+        ...
+
+
+# ---- inbox -------------------------------------------------------------------------------------------------------
+
+
+class Outcome(StrEnum):
+    """How a mail ended; closed vocabulary (interfaces.md)."""
+
+    NEW_CASE = "new-case"
+    APPENDED = "appended"
+    FILED = "filed"
+    DUPLICATE = "duplicate"
+    OWN = "own"
+    COMMAND = "command"
+    UNHANDLED = "unhandled"
+    PARKED = "parked"
+    BEFORE_START = "before-start"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMail:
+    """A mail as received, before it is ours."""
+
+    mailbox: MailboxName
+    #: Identity at its source: `imap:FOLDER:UIDVALIDITY:UID`, or `smtp:SHA256-of-envelope-recipients-and-bytes`.
+    #: The pair (mailbox, source) is taken once.
+    source: str
+    raw: bytes
+    envelope_from: str | None
+    #: Recipients of the SMTP or LMTP dialogue; empty when unknown (IMAP).
+    envelope_to: tuple[str, ...]
+    #: INTERNALDATE or receipt: the time by which the mail is judged (DESIGN 1.4).
+    arrived_at: datetime
+    received_at: datetime
+    #: BEFORE_START for mail that is recorded but not taken; PENDING otherwise.
+    outcome: Outcome = Outcome.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of one NewMail: its row, and whether it was made now."""
+
+    mail_id: MailId
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderState:
+    """How far one IMAP folder has been read; saved in the same commit as the mails."""
+
+    mailbox: MailboxName
+    folder: str
+    uidvalidity: int
+    #: Greatest UID that is committed or was there before the start.
+    last_uid: int
+    #: First contact; mail that arrived earlier is before-start (L10).
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxState:
+    """What is known about one mailbox as a whole."""
+
+    mailbox: MailboxName
+    #: `user@host` at first contact; a change is refused (L10). None for listeners.
+    account: str | None
+    #: All mail that arrived before this has been taken in; None before the first complete look.
+    read_through_at: datetime | None
+    checked_at: datetime | None
+    #: Newest failure, None when the last look succeeded.
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedMail:
+    """A mail to be handled. `attempts` counts this one."""
+
+    id: MailId
+    mailbox: MailboxName
+    raw: bytes
+    envelope_from: str | None
+    envelope_to: tuple[str, ...]
+    arrived_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One rule that was tried on a mail (interfaces.md: `trace`)."""
+
+    rule: str
+    evidence: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailOutcome:
+    """The end of one mail, with what the operator wants to see of it later."""
+
+    mail_id: MailId
+    outcome: Outcome
+    reason: str
+    kind: str | None
+    message_id: str | None
+    from_address: str | None
+    subject: str | None
+    trace: tuple[TraceStep, ...]
+    case_ids: tuple[CaseId, ...]
+    handled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRow:
+    """One row of the inbox as an operator sees it."""
+
+    id: MailId
+    mailbox: MailboxName
+    source: str
+    envelope_from: str | None
+    envelope_to: tuple[str, ...]
+    arrived_at: datetime
+    received_at: datetime
+    size_bytes: int
+    attempts: int
+    outcome: Outcome
+    reason: str | None
+    kind: str | None
+    message_id: str | None
+    from_address: str | None
+    subject: str | None
+    trace: tuple[TraceStep, ...]
+    case_ids: tuple[CaseId, ...]
+
+
+# ---- cases -------------------------------------------------------------------------------------------------------
+
+
+class Role(StrEnum):
+    """How an address came onto a case. Only REQUESTER and THIRD_PARTY receive mail of ours."""
+
+    REQUESTER = "requester"
+    #: Was in From, To or Cc of a mail of the case: may join, gets nothing (DESIGN 8, Who may join).
+    SEEN = "seen"
+    #: An agent wrote to it on the case (8.39).
+    THIRD_PARTY = "third-party"
+    #: Joined by a signed address made for somebody else.
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """An outside address; `address` in lower case, `name` as last seen."""
+
+    id: PartyId
+    address: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """A party on a case."""
+
+    case_id: CaseId
+    party_id: PartyId
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A Message-ID that stands for a case: of a mail we saw, sent, or only saw named.
+
+    `address` is our routed address by which the mail was tied to the case, "" when any will do (EM-10).
+    The pair (message_id, address) is unique, so that two mails of one thread never make two cases.
+    """
+
+    message_id: str
+    address: str
+    case_id: CaseId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A unit of intake: this mail content was taken for this routed address (EM-7, EM-30). Unique."""
+
+    fingerprint: str
+    address: str
+    mail_id: MailId
+    case_id: CaseId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A stored free text of a case."""
+
+    id: TextId
+    case_id: CaseId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedCase:
+    """A case with what happened to it in this transaction."""
+
+    case: Case
+    #: Version that was loaded, 0 for a new case; another one in the database raises `Conflict`.
+    loaded_version: int
+    events: tuple[Event, ...]
+    #: Earliest deadline that no unread mail can answer, and earliest that one could (DESIGN 8, Windows).
+    wake_at: datetime | None
+    window_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """One line of the timeline."""
+
+    seq: int
+    recorded_at: datetime
+    event: Event
+
+
+# ---- outbox ------------------------------------------------------------------------------------------------------
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands (interfaces.md)."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    DEFERRED = "deferred"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """One recipient of an outgoing mail."""
+
+    id: DeliveryId
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMail:
+    """A finished mail; the bytes and the Message-ID never change (DESIGN 1.6)."""
+
+    id: OutgoingId
+    case_id: CaseId
+    #: Value of `core.process.Notice`, or "answer" for what a person wrote.
+    notice: str
+    #: Without brackets.
+    message_id: str
+    envelope_from: str
+    raw: bytes
+    created_at: datetime
+    deliveries: tuple[NewDelivery, ...]
+    #: HELD when `outgoing: hold`: queued but not claimed until released.
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedDelivery:
+    """A recipient to be served now."""
+
+    id: DeliveryId
+    address: str
+    #: Attempts journaled so far, without this one.
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedOutgoing:
+    """A mail with those of its recipients that were claimed together."""
+
+    id: OutgoingId
+    case_id: CaseId
+    notice: str
+    message_id: str
+    envelope_from: str
+    raw: bytes
+    created_at: datetime
+    deliveries: tuple[ClaimedDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryResult:
+    """What became of one attempt, or of a delivery found interrupted."""
+
+    id: DeliveryId
+    #: SENT, DEFERRED, FAILED or UNKNOWN; QUEUED gives it back untried.
+    state: DeliveryState
+    #: The server's words or ours, one line.
+    reply: str
+    #: When to try again; set exactly for DEFERRED.
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One delivery as an operator sees it."""
+
+    id: DeliveryId
+    mail_id: OutgoingId
+    case_id: CaseId
+    notice: str
+    message_id: str
+    address: str
+    state: DeliveryState
+    is_held: bool
+    attempts: int
+    next_at: datetime | None
+    last_reply: str | None
+    created_at: datetime
+
+
+# ---- one transaction ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """All that one stimulus, or one batch, changes; saved in one commit or not at all."""
+
+    cases: tuple[SavedCase, ...] = ()
+    texts: tuple[Text, ...] = ()
+    #: New parties, and known ones whose name changed.
+    parties: tuple[Party, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    outgoing: tuple[OutgoingMail, ...] = ()
+    results: tuple[DeliveryResult, ...] = ()
+    outcomes: tuple[MailOutcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a batch of mails needs to know; one look-up for all of it."""
+
+    message_ids: frozenset[str] = frozenset()
+    case_ids: frozenset[CaseId] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    fingerprints: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMail:
+    """A mail of ours, found by its Message-ID."""
+
+    id: OutgoingId
+    case_id: CaseId
+    notice: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The answer to `Wanted`. `cases` holds those asked for, those behind the anchors and sent mails, and those linked
+    to them from the other side as `continues`.
+    """
+
+    anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
+    sent: Mapping[str, SentMail] = field(default_factory=dict)
+    cases: Mapping[CaseId, Case] = field(default_factory=dict)
+    #: Addresses per case, in lower case, with their roles.
+    participants: Mapping[CaseId, Mapping[str, Role]] = field(default_factory=dict)
+    #: The open or newest case that continues a closed one (8.37).
+    continued_by: Mapping[CaseId, tuple[CaseId, ...]] = field(default_factory=dict)
+    parties: Mapping[str, Party] = field(default_factory=dict)
+    party_ids: Mapping[PartyId, Party] = field(default_factory=dict)
+    taken: Mapping[str, tuple[Taken, ...]] = field(default_factory=dict)
+    #: Message-IDs of mails seen before, with the fingerprints they had (L13).
+    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFilter:
+    """What `case list` asks for; None means any."""
+
+    status: str | None = None
+    queue: str | None = None
+    assignee: str | None = None
+    owner: str | None = None
+    requester: str | None = None
+    list_name: str | None = None
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseBundle:
+    """A case with everything that showing or answering it needs."""
+
+    case: Case
+    timeline: tuple[RecordedEvent, ...]
+    texts: Mapping[TextId, str]
+    parties: Mapping[PartyId, Party]
+    participants: tuple[tuple[Party, Role], ...]
+    mail_ids: tuple[MailId, ...]
+    #: Anchors of the case, oldest first: for References.
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """What a start found unfinished."""
+
+    inbox_released: int
+    outbox_released: int
+    #: Deliveries whose attempt was journaled and never settled; now UNKNOWN.
+    unknown: tuple[DeliveryRow, ...]
+
+
+class Ids(Protocol):
+    """Gives the next number of each kind; never the same twice. Gaps are allowed."""
+
+    def case(self) -> CaseId: ...
+    def text(self) -> TextId: ...
+    def party(self) -> PartyId: ...
+    def outgoing(self) -> OutgoingId: ...
+    def delivery(self) -> DeliveryId: ...
+
+
+class Store(Protocol):
+    """Everything the daemon may ask of its database."""
+
+    @property
+    def ids(self) -> Ids: ...
+
+    async def close(self) -> None: ...
+
+    async def recover(self, *, now: datetime) -> Recovered:
+        """Voids the claims of an earlier life. Called once at start, before any loop."""
+        ...
+
+    # -- C1
+    async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
+        """Commits mails, and how far the folder has been read; answers in the order given. Known ones change nothing."""
+        ...
+
+    async def folder_states(self, mailbox: MailboxName) -> tuple[FolderState, ...]: ...
+    async def save_mailbox(self, state: MailboxState) -> None: ...
+    async def mailbox_states(self) -> Mapping[MailboxName, MailboxState]: ...
+
+    async def knows_content(self, mailbox: MailboxName, sha256: Sequence[str]) -> frozenset[str]:
+        """Those of the hex digests of raw bytes that this mailbox has a row for (UIDVALIDITY changed, DESIGN 8)."""
+        ...
+
+    # -- C2
+    async def claim_inbox(
+        self, *, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
+    ) -> tuple[ClaimedMail, ...]:
+        """Claims pending mails in order of arrival. Mails never tried come in batches; one that was tried before comes
+        alone (DESIGN 8, Poison). Counts the attempt in the same commit.
+        """
+        ...
+
+    async def release_inbox(self, mail_ids: Sequence[MailId], *, attempt_counts: bool) -> None:
+        """Gives claimed mails back; `attempt_counts=False` (a clean stop) takes the attempt back too."""
+        ...
+
+    async def pending_count(self) -> int: ...
+
+    # -- look-up and C3, commands, ticks, C5
+    async def look_up(self, wanted: Wanted) -> Known: ...
+
+    async def save(self, point: Point, changes: Changes, *, now: datetime) -> None:
+        """Saves everything in one commit. `now` becomes recorded_at.
+
+        Raises:
+            Conflict: a case has another version than `loaded_version`, or an anchor or unit was taken meanwhile.
+
+        """
+        ...
+
+    # -- time
+    async def due_cases(
+        self, *, now: datetime, windows_through: datetime | None, limit_count: int, after: CaseId | None = None
+    ) -> tuple[Case, ...]:
+        """Cases with wake_at <= now, or window_at <= windows_through (None: no window), earliest first."""
+        ...
+
+    async def next_wake(self) -> tuple[datetime | None, datetime | None]:
+        """The least wake_at and the least window_at of all cases."""
+        ...
+
+    async def held_windows(self, *, now: datetime) -> tuple[tuple[CaseId, datetime], ...]:
+        """Cases whose window has ended by the clock and is not closed yet."""
+        ...
+
+    async def open_cases(self, *, after: CaseId | None, limit_count: int) -> tuple[Case, ...]:
+        """Cases that are not closed, by id; for computing deadlines anew after a change of the process file."""
+        ...
+
+    async def save_deadlines(self, deadlines: Sequence[tuple[CaseId, int, datetime | None, datetime | None]]) -> None:
+        """Sets (case, version, wake_at, window_at) where the version still holds."""
+        ...
+
+    async def processes_in_use(self) -> Mapping[str, int]:
+        """Number of cases that are not closed, per process name."""
+        ...
+
+    # -- C4, J
+    async def claim_outbox(
+        self, *, now: datetime, limit_count: int, lease_until: datetime
+    ) -> tuple[ClaimedOutgoing, ...]:
+        """Claims due deliveries, oldest first; never one while an earlier one of the same case and recipient is queued,
+        claimed or deferred.
+        """
+        ...
+
+    async def journal(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> None:
+        """Records that an attempt begins, just before the mail's DATA (L32)."""
+        ...
+
+    async def next_delivery_at(self) -> datetime | None:
+        """When the earliest queued or deferred delivery is due; None when there is none."""
+        ...
+
+    # -- the operator's desk
+    async def bundle(self, case_id: CaseId) -> CaseBundle | None: ...
+    async def list_cases(self, wanted: CaseFilter) -> tuple[CaseBundle, ...]:
+        """Newest change first; timelines, mail ids and message ids left empty."""
+        ...
+
+    async def list_mails(
+        self, *, outcome: str | None, mailbox: str | None, since: datetime | None, limit_count: int
+    ) -> tuple[MailRow, ...]: ...
+    async def mail(self, mail_id: MailId) -> MailRow | None: ...
+    async def find_mail(self, message_id: str) -> MailRow | None:
+        """The newest mail with that Message-ID (without brackets)."""
+        ...
+
+    async def raw(self, mail_id: MailId) -> bytes | None: ...
+    async def retry_mail(self, mail_id: MailId) -> bool:
+        """Puts a parked or unhandled mail back to pending with no attempts; False when it is neither."""
+        ...
+
+    async def list_deliveries(self, *, state: str | None, limit_count: int) -> tuple[DeliveryRow, ...]: ...
+    async def delivery(self, delivery_id: DeliveryId) -> DeliveryRow | None: ...
+    async def outgoing_raw(self, mail_id: OutgoingId) -> bytes | None: ...
+    async def deliveries_of(self, case_id: CaseId) -> tuple[DeliveryRow, ...]: ...
+    async def retry_delivery(self, delivery_id: DeliveryId, *, now: datetime) -> bool:
+        """Queues a deferred, failed, unknown, cancelled or held delivery for now; False otherwise."""
+        ...
+
+    async def cancel_delivery(self, delivery_id: DeliveryId) -> bool:
+        """Cancels a queued, held or deferred delivery; False otherwise."""
+        ...
+
+
+#: What the codecs exchange with the database: JSON text of frozen dataclasses.
+JsonObject = dict[str, Any]

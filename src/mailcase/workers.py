@@ -1,0 +1,1 @@
+"""The loops: inbox, due cases, outbox."""
