@@ -1,6 +1,7 @@
 """The configuration as the daemon uses it: frozen, complete, every default filled in. `reader.py` makes it.
 
-Durations are timedeltas, paths are absolute (relative ones count from the folder of the file), addresses are lower case.
+Durations are timedeltas, paths are absolute (relative ones count from the folder of the file), addresses are lower
+case.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
 from mailcase.core.process import Process
+from mailcase.core.routing import Route
 
 
 class Language(StrEnum):
@@ -133,42 +135,6 @@ class OwnAddress:
     reply_address: ReplyAddress
     #: Templates found here win over those of `Settings.templates`.
     templates: Path | None
-
-
-class ConditionField(StrEnum):
-    """What a route may look at; never the body (EM-32)."""
-
-    SENDER = "from"
-    RECIPIENT = "recipients"
-    SUBJECT = "subject"
-    IMPORTANCE = "importance"
-    ATTACHMENTS = "attachments"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One condition of a route; true when any of the values matches."""
-
-    field: ConditionField
-    #: Addresses or `*@domain`; words of the subject; high, normal, low; file endings without the dot. Lower case.
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Address and conditions lead to a process (EM-31: top to bottom, first whose every condition holds)."""
-
-    #: One of the mailbox's addresses, or "*" for a wildcard route, which needs a sender condition (EM-33).
-    to: str
-    conditions: tuple[Condition, ...]
-    process: ProcessName
-    #: EM-35: send the acknowledgement.
-    acknowledge: bool = True
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Matches whatever address the mail came to."""
-        return self.to == "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

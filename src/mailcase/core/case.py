@@ -123,6 +123,11 @@ class LinkKind(StrEnum):
     #: Two cases turned out to be one thread.
     SAME_THREAD = "same-thread"
 
+    @property
+    def is_directed(self) -> bool:
+        """The link reads differently from its other end."""
+        return self in (LinkKind.CONTINUES, LinkKind.STRANGER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:

@@ -54,6 +54,9 @@ class SpanUnit(StrEnum):
     WORKING_DAYS = "working days"
 
 
+WORKING_UNITS = frozenset({SpanUnit.WORKING_HOURS, SpanUnit.WORKING_DAYS})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A length of time as people say it: 2 working days."""
@@ -68,10 +71,20 @@ class WorkingCalendar:
 
     name: str
     zone: ZoneInfo
-    #: Per weekday 0-6 the working periods in local time, in order, not touching; a missing day is free.
+    #: Per weekday 0-6 the working periods in local time, in order, not touching; an end of 00:00 is the midnight after
+    #: the day; a missing day is free.
     hours: tuple[tuple[tuple[time, time], ...], ...]
     #: Answers `day in holidays` for any date.
     holidays: Container[date] = field(default=frozenset())
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where no period is left to work in, or one ends before it begins."""
+        periods = [period for day in self.hours for period in day]
+        if not periods:
+            raise ValueError(f"calendar {self.name} has no working hours")
+        # 00:00 at the end is the midnight after the day.
+        if any(closes <= opens for opens, closes in periods if closes != time(0)):
+            raise ValueError(f"calendar {self.name} has a period that ends before it begins")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +104,14 @@ class DueRule:
     may_override: bool = True
     #: The at-risk reminder comes this long, and 30 minutes more, before the due date (SL-17).
     expected_effort: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a calendar is missing, or both adjustments are asked for."""
+        needs_calendar = self.add.unit in WORKING_UNITS or self.next_morning or self.end_of_day
+        if needs_calendar and self.calendar is None:
+            raise ValueError("working time, next_morning and end_of_day need a calendar")
+        if self.next_morning and self.end_of_day:
+            raise ValueError("next_morning and end_of_day exclude each other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from mailcase.log import get_logger
 from mailcase.store.port import Accepted, FolderState, NewMail, Store
 
 log = get_logger()
+
+
+class Accepts(Protocol):
+    """What the sources of mail need of the door."""
+
+    async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
+        """Returns once the mails are durable. Raises StoreUnavailable when nothing was kept."""
+        ...
 
 
 class Door:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from mailcase.core.case import CaseId
-from mailcase.mail.signing import BadSignature, SignedName
+from mailcase.core.case import CaseId, parse_reference
+from mailcase.mail.message import Message
+from mailcase.mail.signing import (
+    BadSignature,
+    KeyRing,
+    SignedName,
+    plain_address,
+    verify_reply_address,
+    verify_thread_name,
+)
+
+_SUBJECT_TAG = re.compile(r"\[([1-9][0-9]{0,17}-[Cc])\]", re.ASCII)
+#: Where a server writes the envelope down; the topmost of each is its own, the others come from outside (L41).
+_ENVELOPE_HEADERS = ("delivered-to", "x-original-to", "envelope-to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +37,72 @@ class Clues:
     thread_names: tuple[SignedName, ...]
     #: `[1042-C]` in the subject.
     subject_tags: tuple[CaseId, ...]
+
+
+def find_clues(
+    message: Message,
+    *,
+    envelope_to: Sequence[str],
+    own_addresses: Collection[str],
+    ring: KeyRing,
+    now: datetime,
+    key_lifetime: timedelta,
+) -> Clues:
+    """Reads all evidence; `own_addresses` are in lower case, a signed tag counts on them only."""
+    own = frozenset(own_addresses)
+    addresses = (a for a in _recipients(message, envelope_to) if _own(a, own) is not None)
+    answered = [verify_reply_address(ring, address, now=now, lifetime=key_lifetime) for address in addresses]
+    named = {
+        identity: verify_thread_name(ring, identity, now=now, lifetime=key_lifetime)
+        for identity in (*message.in_reply_to, *reversed(message.references))
+    }
+    proofs = _without_repeats(answered)
+    thread_proofs = _without_repeats(named.values())
+    ids = [identity for identity, proof in named.items() if proof is None]
+    return Clues(
+        reply_addresses=tuple(proof for proof in proofs if isinstance(proof, SignedName)),
+        bad_signatures=tuple(proof for proof in (*proofs, *thread_proofs) if isinstance(proof, BadSignature)),
+        in_reply_to=tuple(identity for identity in ids if identity in message.in_reply_to),
+        references=tuple(identity for identity in ids if identity not in message.in_reply_to),
+        thread_names=tuple(proof for proof in thread_proofs if isinstance(proof, SignedName)),
+        subject_tags=_subject_tags(message.subject),
+    )
+
+
+def our_addresses(message: Message, *, envelope_to: Sequence[str], own_addresses: Collection[str]) -> tuple[str, ...]:
+    """Which of our addresses the mail was written to: To, then Cc, then the envelope; plain, lower case, no repeats.
+
+    Where the transport gave no envelope (IMAP), the topmost Delivered-To, X-Original-To and Envelope-To tell it.
+    """
+    own = frozenset(own_addresses)
+    found = (_own(address, own) for address in _recipients(message, envelope_to))
+    return tuple(dict.fromkeys(address for address in found if address is not None))
+
+
+def _recipients(message: Message, envelope_to: Sequence[str]) -> tuple[str, ...]:
+    headers = tuple(address.address for address in (*message.to, *message.cc))
+    if envelope_to:
+        return (*headers, *envelope_to)
+    noted = (message.header(name) for name in _ENVELOPE_HEADERS)
+    return (*headers, *(value.strip(" <>") for value in noted if value))
+
+
+def _own(address: str, own: frozenset[str]) -> str | None:
+    """The address of ours that this one is delivered to: itself, without our tag, or without any tag."""
+    plain = plain_address(address)
+    if plain in own:
+        return plain
+    local, _, domain = plain.rpartition("@")
+    untagged = f"{local.partition('+')[0]}@{domain}"
+    return untagged if untagged in own else None
+
+
+def _without_repeats(
+    proofs: Iterable[SignedName | BadSignature | None],
+) -> tuple[SignedName | BadSignature, ...]:
+    return tuple(dict.fromkeys(proof for proof in proofs if proof is not None))
+
+
+def _subject_tags(subject: str) -> tuple[CaseId, ...]:
+    tags = (parse_reference(found.group(1)) for found in _SUBJECT_TAG.finditer(subject))
+    return tuple(dict.fromkeys(tag for tag in tags if tag is not None))

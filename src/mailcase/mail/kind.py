@@ -47,8 +47,8 @@ class BouncedRecipient:
 
     @property
     def is_permanent(self) -> bool:
-        """The mail will not arrive."""
-        return self.action == "failed" and not self.status.startswith("4.")
+        """The mail will not arrive: who reports `failed` has given up, also after a 4.x.x (RFC 3464 2.3.3)."""
+        return self.action == "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A part that is not the text of the mail. Its bytes are decoded only when asked for: `reading.attachment_bytes`."""
+    """A part that is not the text of the mail. Its bytes are decoded when asked for: `reading.attachment_bytes`."""
 
     #: Cleaned for showing: no path, no control characters, never empty.
     name: str
@@ -41,6 +41,12 @@ class Attachment:
     end: int
     #: Lower-case Content-Transfer-Encoding, "" for none.
     encoding: str
+    #: Parameters of Content-Type, names in lower case, such as ("method", "REPLY") of a calendar part.
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    def parameter(self, name: str) -> str:
+        """A parameter of Content-Type, "" when absent. `name` in lower case."""
+        return next((value for key, value in self.parameters if key == name), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

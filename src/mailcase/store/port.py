@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId, PartyId, TextId
+from mailcase.core.case import Case, CaseId, LinkKind, MailboxName, MailId, OutgoingId, PartyId, TextId
 from mailcase.core.events import Event
 
 DeliveryId = int
@@ -220,6 +220,8 @@ class Anchor:
     message_id: str
     address: str
     case_id: CaseId
+    #: True for a mail that came in or went out, False for an id that was only seen named in another mail.
+    is_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +378,8 @@ class Changes:
     outgoing: tuple[OutgoingMail, ...] = ()
     results: tuple[DeliveryResult, ...] = ()
     outcomes: tuple[MailOutcome, ...] = ()
+    #: (closed case, case that continues it): the mails of the first are shown on the second too (EM-25).
+    copies: tuple[tuple[CaseId, CaseId], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -407,6 +411,11 @@ class Known:
     anchors: Mapping[str, tuple[Anchor, ...]] = field(default_factory=dict)
     sent: Mapping[str, SentMail] = field(default_factory=dict)
     cases: Mapping[CaseId, Case] = field(default_factory=dict)
+    #: The subject of each of `cases`, as stored under `Case.subject`.
+    subjects: Mapping[CaseId, str] = field(default_factory=dict)
+    #: Message-IDs of the mails of each of `cases`, in and out, that were really seen or sent (not those only named),
+    #: oldest first, at most the first and the last ten: for References of what we send.
+    message_ids: Mapping[CaseId, tuple[str, ...]] = field(default_factory=dict)
     #: Addresses per case, in lower case, with their roles.
     participants: Mapping[CaseId, Mapping[str, Role]] = field(default_factory=dict)
     #: The open or newest case that continues a closed one (8.37).
@@ -427,7 +436,10 @@ class CaseFilter:
     assignee: str | None = None
     owner: str | None = None
     requester: str | None = None
+    #: inbox or owned; of `list_of` and of the queues he works for, of anybody when that is None.
     list_name: str | None = None
+    list_of: str | None = None
+    list_queues: tuple[str, ...] = ()
     limit: int = 200
 
 
@@ -441,8 +453,10 @@ class CaseBundle:
     parties: Mapping[PartyId, Party]
     participants: tuple[tuple[Party, Role], ...]
     mail_ids: tuple[MailId, ...]
-    #: Anchors of the case, oldest first: for References.
+    #: Seen anchors of the case, oldest first, at most the first and the last ten: for References.
     message_ids: tuple[str, ...]
+    #: Cases that link to this one, with the kind of their link.
+    linked_from: tuple[tuple[CaseId, LinkKind], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,15 +485,26 @@ class Store(Protocol):
     @property
     def ids(self) -> Ids: ...
 
+    @property
+    def revision(self) -> str:
+        """The revision of the tables."""
+        ...
+
     async def close(self) -> None: ...
 
     async def recover(self, *, now: datetime) -> Recovered:
-        """Voids the claims of an earlier life. Called once at start, before any loop."""
+        """Voids the claims of an earlier life; attempts stay counted. Called once at start, before any loop.
+
+        An interrupted delivery is answered again at the next start, until a `DeliveryResult` was saved for it.
+        """
         ...
 
     # -- C1
     async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
-        """Commits mails, and how far the folder has been read; answers in the order given. Known ones change nothing."""
+        """Commits mails, and how far the folder has been read; answers in the order given. Known ones change nothing.
+
+        A mail that came before the start and has no bytes (`raw` is b"") is recorded without any.
+        """
         ...
 
     async def folder_states(self, mailbox: MailboxName) -> tuple[FolderState, ...]: ...
@@ -488,6 +513,12 @@ class Store(Protocol):
 
     async def knows_content(self, mailbox: MailboxName, sha256: Sequence[str]) -> frozenset[str]:
         """Those of the hex digests of raw bytes that this mailbox has a row for (UIDVALIDITY changed, DESIGN 8)."""
+        ...
+
+    async def outcomes_of(self, mailbox: MailboxName, sources: Sequence[str]) -> Mapping[str, Outcome]:
+        """Those of the sources that this mailbox has a row for, with what became of each (unacknowledged mail is found
+        again by a look at the whole folder, and must be told from mail that is new).
+        """
         ...
 
     # -- C2
@@ -512,7 +543,9 @@ class Store(Protocol):
         """Saves everything in one commit. `now` becomes recorded_at.
 
         Raises:
-            Conflict: a case has another version than `loaded_version`, or an anchor or unit was taken meanwhile.
+            Conflict: a case has another version than `loaded_version`, an anchor or unit was taken meanwhile, or a mail
+                has ended already.
+            PermanentError: the changes do not fit together, e.g. an event of a case that does not exist.
 
         """
         ...
@@ -521,7 +554,11 @@ class Store(Protocol):
     async def due_cases(
         self, *, now: datetime, windows_through: datetime | None, limit_count: int, after: CaseId | None = None
     ) -> tuple[Case, ...]:
-        """Cases with wake_at <= now, or window_at <= windows_through (None: no window), earliest first."""
+        """Cases with wake_at <= now, or window_at <= windows_through (None: no window), earliest first.
+
+        `after` skips a case that could not be handled and all that stand before it; it means nothing once that case is
+        not due any more.
+        """
         ...
 
     async def next_wake(self) -> tuple[datetime | None, datetime | None]:
@@ -549,12 +586,15 @@ class Store(Protocol):
         self, *, now: datetime, limit_count: int, lease_until: datetime
     ) -> tuple[ClaimedOutgoing, ...]:
         """Claims due deliveries, oldest first; never one while an earlier one of the same case and recipient is queued,
-        claimed or deferred.
+        claimed or deferred. `limit_count` counts mails; those recipients of a mail that are due are claimed together.
         """
         ...
 
     async def journal(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> None:
-        """Records that an attempt begins, just before the mail's DATA (L32)."""
+        """Records that an attempt begins, just before the mail's DATA (L32).
+
+        Raises Conflict when one of them is not claimed any more, or has begun already: then nothing may be sent.
+        """
         ...
 
     async def next_delivery_at(self) -> datetime | None:

@@ -1,0 +1,227 @@
+"""Mail in and out, and mailboxes, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mailcase.cli.record import Record, records
+from mailcase.cli.screen import Screen
+from mailcase.cli.table import Cell, Column, Row, fields, table, wrapped
+from mailcase.cli.words import label, word
+from mailcase.core.process import Notice
+from mailcase.inbound.control import Json
+
+_BAD_OUTCOMES = frozenset({"unhandled", "parked"})
+_BAD_STATES = frozenset({"failed", "unknown"})
+#: Reasons whose deciding rule has another name; otherwise it is the rule named like the reason, or the last one.
+_DECIDING_RULES = {"window-over": "window", "routed": "route", "stranger": "route", "no-route": "route"}
+
+
+def _listed(columns: Sequence[Column], rows: Sequence[Row], screen: Screen) -> Iterator[str]:
+    if rows:
+        yield from table(columns, rows, screen)
+    else:
+        yield word("Nothing to show.", screen.language)
+
+
+def _named(pairs: Sequence[tuple[str, Cell]], screen: Screen) -> list[str]:
+    return fields([(word(name, screen.language), cell) for name, cell in pairs], screen)
+
+
+# ---- mail that came in ---------------------------------------------------------------------------------------------
+
+
+def mail_list(data: Json, screen: Screen) -> Iterator[str]:
+    """One line per mail."""
+    columns = [
+        Column(title=word("Id", screen.language), is_right=True),
+        Column(title=word("Received", screen.language), dispensable=2),
+        Column(title=word("Mailbox", screen.language), least=8, dispensable=4),
+        Column(title=word("Outcome", screen.language)),
+        Column(title=word("Reason", screen.language), least=8, dispensable=3),
+        Column(title=word("Cases", screen.language), least=7),
+        Column(title=word("From", screen.language), least=12, dispensable=1),
+        Column(title=word("Subject", screen.language), least=16),
+    ]
+    rows = [
+        [
+            Cell(mail.text("id")),
+            Cell(screen.local(mail.time("received_at"))),
+            Cell(mail.text("mailbox")),
+            _outcome(mail),
+            Cell(mail.text("reason")),
+            Cell(" ".join(mail.texts("cases"))),
+            Cell(mail.text("from")),
+            Cell(mail.text("subject")),
+        ]
+        for mail in records(data)
+    ]
+    return _listed(columns, rows, screen)
+
+
+def _outcome(mail: Record) -> Cell:
+    outcome = mail.text("outcome")
+    return Cell(outcome, colour="red" if outcome in _BAD_OUTCOMES else None)
+
+
+def mail_show(data: Json, screen: Screen) -> Iterator[str]:
+    """What is known of one mail, then why it ended so: `mail show` and `why`."""
+    mail = Record(data)
+    ending = [mail.text("outcome"), f"({mail.text('reason')})" if mail.text("reason") else "", *mail.texts("cases")]
+    yield from _named(
+        [
+            ("Mail", Cell(mail.text("id"), bold=True)),
+            ("From", Cell(mail.text("from"))),
+            ("Subject", Cell(mail.text("subject"))),
+            ("Received", Cell(screen.local(mail.time("received_at")))),
+            ("Mailbox", Cell(mail.text("mailbox"))),
+            ("Message-ID", Cell(mail.text("message_id"))),
+            ("Size", Cell(_size(mail.number("size_bytes")))),
+            ("Kind", Cell(mail.text("kind"))),
+            ("Outcome", Cell(" ".join(part for part in ending if part), colour=_outcome(mail).colour, bold=True)),
+        ],
+        screen,
+    )
+    steps = mail.records("trace")
+    if steps:
+        yield ""
+        yield screen.styled(word("Why", screen.language), bold=True)
+        yield from _trace(steps, mail.text("reason"), screen)
+
+
+def _trace(steps: Sequence[Record], reason: str, screen: Screen) -> Iterator[str]:
+    """Each rule tried with its result, its evidence below; an arrow marks the one that decided."""
+    deciding = deciding_step([step.text("rule") for step in steps], reason)
+    width = max(len(step.text("rule")) for step in steps)
+    for number, step in enumerate(steps):
+        has_won = number == deciding
+        mark = "→ " if has_won else "  "
+        indent = len(mark) + width + 2
+        first, *more = wrapped(step.text("result"), screen, indent=indent)
+        yield screen.styled(f"{mark}{step.text('rule'):{width}}  {first}", bold=has_won)
+        yield from (" " * indent + line for line in more)
+        if evidence := step.text("evidence"):
+            yield from (
+                " " * indent + screen.styled(line, dim=True) for line in wrapped(evidence, screen, indent=indent)
+            )
+
+
+def deciding_step(rules: Sequence[str], reason: str) -> int:
+    """Index of the rule that decided: the last one that the reason names, else the last one tried."""
+    wanted = _DECIDING_RULES.get(reason, reason)
+    return max((index for index, rule in enumerate(rules) if rule == wanted), default=len(rules) - 1)
+
+
+def _size(size_bytes: int | None) -> str:
+    if size_bytes is None:
+        return ""
+    return f"{size_bytes} B" if size_bytes < 1024 else f"{size_bytes / 1024:.0f} kB"
+
+
+# ---- mail that goes out --------------------------------------------------------------------------------------------
+
+
+def outbox_list(data: Json, screen: Screen) -> Iterator[str]:
+    """One line per recipient of a mail of ours."""
+    columns = [
+        Column(title=word("Id", screen.language), is_right=True),
+        Column(title=word("State", screen.language)),
+        Column(title=word("Case", screen.language)),
+        Column(title=word("Notice", screen.language), least=10, dispensable=2),
+        Column(title=word("To", screen.language), least=14),
+        Column(title=word("Attempts", screen.language), is_right=True, dispensable=4),
+        Column(title=word("Next", screen.language), dispensable=3),
+        Column(title=word("Last reply", screen.language), least=12, dispensable=1),
+    ]
+    rows = [
+        [
+            Cell(delivery.text("id")),
+            _state(delivery, screen),
+            Cell(delivery.text("case")),
+            Cell(label(Notice, delivery.text("notice"), screen.language)),
+            Cell(delivery.text("to")),
+            Cell(delivery.text("attempts")),
+            Cell(screen.local(delivery.time("next_at"))),
+            Cell(delivery.text("last_reply")),
+        ]
+        for delivery in records(data)
+    ]
+    return _listed(columns, rows, screen)
+
+
+def _state(delivery: Record, screen: Screen) -> Cell:
+    state = delivery.text("state")
+    if delivery.is_true("held"):
+        return Cell(f"{state} ({word('held', screen.language)})", colour="yellow")
+    return Cell(state, colour="red" if state in _BAD_STATES else "yellow" if state == "deferred" else None)
+
+
+def outbox_show(data: Json, screen: Screen) -> Iterator[str]:
+    """Where one delivery stands."""
+    delivery = Record(data)
+    state = _state(delivery, screen)
+    yield from _named(
+        [
+            ("Id", Cell(delivery.text("id"), bold=True)),
+            ("State", Cell(state.text, colour=state.colour, bold=True)),
+            ("Case", Cell(delivery.text("case"))),
+            ("Notice", Cell(label(Notice, delivery.text("notice"), screen.language))),
+            ("To", Cell(delivery.text("to"))),
+            ("Message-ID", Cell(delivery.text("message_id"))),
+            ("Mail", Cell(delivery.text("mail_id"))),
+            ("Attempts", Cell(delivery.text("attempts"))),
+            ("Next", Cell(screen.local(delivery.time("next_at")))),
+            ("Last reply", Cell(delivery.text("last_reply"))),
+        ],
+        screen,
+    )
+
+
+# ---- mailboxes, and answers of other kinds -------------------------------------------------------------------------
+
+
+def mailbox_list(data: Json, screen: Screen) -> Iterator[str]:
+    """One line per mailbox: how far it has been read, and what is wrong with it."""
+    columns = [
+        Column(title=word("Name", screen.language)),
+        Column(title=word("Kind", screen.language)),
+        Column(title=word("Account", screen.language), least=10, dispensable=2),
+        Column(title=word("Read through", screen.language), dispensable=1),
+        Column(title=word("Checked", screen.language), dispensable=3),
+        Column(title=word("Error", screen.language), least=14),
+    ]
+    rows = [
+        [
+            Cell(mailbox.text("name"), bold=True),
+            Cell(_mailbox_kind(mailbox, screen)),
+            Cell(mailbox.text("account")),
+            Cell(screen.local(mailbox.time("read_through_at"))),
+            Cell(screen.local(mailbox.time("checked_at"))),
+            Cell(mailbox.text("last_error"), colour="red"),
+        ]
+        for mailbox in records(data)
+    ]
+    return _listed(columns, rows, screen)
+
+
+def _mailbox_kind(mailbox: Record, screen: Screen) -> str:
+    kind = mailbox.text("kind")
+    return kind if mailbox.is_true("enabled") else f"{kind} ({word('disabled', screen.language)})"
+
+
+def mailbox_check(data: Json, screen: Screen) -> Iterator[str]:
+    """One line per thing that was tried."""
+    for check in records(data):
+        is_ok = check.is_true("ok")
+        verdict = screen.styled(
+            word("fine" if is_ok else "failed", screen.language), colour="green" if is_ok else "red"
+        )
+        yield f"{check.text('mailbox')}  {check.text('check')}: {verdict}"
+        if detail := check.text("detail"):
+            yield from (f"    {line}" for line in wrapped(detail, screen, indent=4))
+
+
+def facts(data: Json, screen: Screen) -> Iterator[str]:
+    """Any one object: its keys and values."""
+    answer = Record(data)
+    yield from fields([(key.replace("_", " "), Cell(answer.text(key))) for key in answer.names], screen)

@@ -1,0 +1,163 @@
+"""One call of the command line: its options, the settings it works with, who acts, and how the answer is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from mailcase.cli.ending import Ended
+from mailcase.cli.options import Options
+from mailcase.cli.screen import Screen
+from mailcase.clock import SystemClock
+from mailcase.config.settings import Language, PersonSettings, Settings
+from mailcase.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from mailcase.inbound.control import Json, Response
+
+#: Where the configuration is looked for when nobody names it, in this order.
+PLACES = (Path("config.yaml"), Path("config.example.yaml"), Path("/etc/mailcase/config.yaml"))
+VARIABLE = "MAILCASE_CONFIG"
+
+#: Turns what was answered into the lines that a person reads.
+View = Callable[["Json", Screen], Iterable[str]]
+
+
+def settings_file(named: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """The configuration file to use. Raises ConfigError that says which were tried when there is none."""
+    if named is None and (variable := environment.get(VARIABLE)):
+        named = Path(variable)
+    places = (named,) if named else PLACES
+    for place in places:
+        if place.is_file():
+            return place
+    tried = ", ".join(str(place) for place in places)
+    hint = f"Name one with --config FILE or {VARIABLE}; `mailcase config example` prints one to begin with."
+    message = "there is no such file" if named else f"no configuration file; tried {tried}"
+    problem = Problem(file=str(named or PLACES[0]), line=None, column=None, where="", message=message, hint=hint)
+    raise ConfigError((problem,))
+
+
+class Session:
+    """Everything is found when it is first needed, so that a command pays only for what it uses."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = SystemClock()
+
+    @classmethod
+    def current(cls) -> Self:
+        """The session of the command that is running."""
+        return cls(click.get_current_context().ensure_object(Options))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The effective settings, for a command that opens no mailbox and no relay itself. Raises ConfigError."""
+        return self.load_settings(needs_secrets=False)
+
+    def load_settings(self, *, needs_secrets: bool) -> Settings:
+        """The effective settings; `needs_secrets` where secret files must be there. Raises ConfigError."""
+        from mailcase.config.reader import load
+
+        return load(settings_file(self.options.config), needs_secrets=needs_secrets)
+
+    @cached_property
+    def person(self) -> PersonSettings | None:
+        """Who sits at the shell: the one named by --as, else the one whose login is the user of this process."""
+        people = self.settings.people.values()
+        if self.options.person is not None:
+            found = next((person for person in people if person.id == self.options.person), None)
+            if found is None:
+                raise click.UsageError(f"there is no person {self.options.person!r}. {self._people()}")
+            return found
+        login = _login()
+        return next((person for person in people if person.login == login and not person.is_retired), None)
+
+    def acting_person(self) -> PersonSettings:
+        """The person, where somebody has to answer for what is done. Raises click.UsageError, exit 2."""
+        if self.person is None:
+            raise click.UsageError(
+                f"nobody in the configuration has the login {_login()!r}: say who acts with --as PERSON. "
+                f"{self._people()}"
+            )
+        return self.person
+
+    def _people(self) -> str:
+        names = ", ".join(person.id for person in self.settings.people.values() if not person.is_retired)
+        return f"People: {names or 'none is configured'}."
+
+    @property
+    def language(self) -> Language:
+        """The language of labels: --lang, else that of the person, else that of the configuration."""
+        if self.options.language is not None:
+            return Language(self.options.language)
+        return self.person.language if self.person else self.settings.language
+
+    @cached_property
+    def screen(self) -> Screen:
+        """Where the answer is shown."""
+        return Screen.of_standard_output(
+            zone=self.settings.zone, language=self.language, now=self.clock.now(), people=self.settings.people
+        )
+
+    def ask(
+        self, operation: str, arguments: Mapping[str, Json], *, acts: bool, blobs: Sequence[bytes] = ()
+    ) -> Response:
+        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it."""
+        from mailcase.cli.ask import ask
+        from mailcase.inbound.control import Request
+
+        person = self.acting_person() if acts else self.person
+        request = Request(
+            operation=operation,
+            arguments=dict(arguments),
+            as_=person.id if person else None,
+            language=self.language,
+        )
+        return ask(self.settings, request, blobs, self.clock)
+
+    def print(self, response: Response, view: View) -> None:
+        """Prints what was answered, as JSON or as `view` shows it. Raises Ended unless all went well."""
+        if self.options.json and response.exit == 0:
+            print_json(response.data)
+        elif response.data is not None:
+            if self.options.json:
+                print_json(response.data)
+            else:
+                for line in view(response.data, self.screen):
+                    click.echo(line)
+        if response.exit:
+            raise Ended(response.exit, response.error or f"{response.exit}")
+
+
+def perform(
+    operation: str,
+    arguments: Mapping[str, Json] | None = None,
+    *,
+    view: View,
+    acts: bool,
+    blobs: Sequence[bytes] = (),
+) -> None:
+    """The whole of most commands: have it done, print what came of it."""
+    session = Session.current()
+    session.print(session.ask(operation, arguments or {}, acts=acts, blobs=blobs), view)
+
+
+def print_json(data: object) -> None:
+    """Whatever JSON can say, as one ASCII document: no text from outside can move a cursor (rule 11)."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def _login() -> str:
+    # Not the environment's LOGNAME: anybody may set that.
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,141 @@
+"""Paths of the configuration: where they count from, and whether what they name can be used."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailcase.config.document import ANY, Document, KeyPath, quoted
+from mailcase.config.mistakes import Mistake
+from mailcase.errors import Problem
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+RUNTIME = "RUNTIME_DIRECTORY"
+#: `sockaddr_un.sun_path` holds 108 bytes with the closing zero (unix(7)).
+_SOCKET_PATH_LIMIT_BYTES = 107
+#: Counts from the folder of the configuration file.
+DEFAULT_STORE = "var/mailcase.db"
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+_SECRETS: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "password_file"), ("relay", "password_file"))
+_FILES: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "ca_file"), ("relay", "ca_file"))
+_FOLDERS: tuple[KeyPath, ...] = (("templates",), ("mailboxes", ANY, "addresses", ANY, "templates"))
+#: Made when missing.
+_OWN: tuple[KeyPath, ...] = (("store",), ("socket",), ("relay", "maildir"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the paths of a file depend on."""
+
+    #: Folder of the configuration file; relative paths count from it.
+    folder: Path
+    environment: Mapping[str, str]
+    #: False for a command that needs no secret: secret files are not looked at, and credentials may be out of reach.
+    needs_secrets: bool
+
+    def resolve(self, text: str) -> Path:
+        """The absolute path. Raises Mistake for a variable other than CREDENTIALS_DIRECTORY, or one without value."""
+        if text.startswith("~"):
+            raise Mistake("begins with ~, which differs from user to user", "Write the whole path.")
+        return self.folder / _VARIABLE.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        name = match[1]
+        if name != CREDENTIALS:
+            raise Mistake(
+                f"the variable {quoted(name)} is not known here", f"Only ${{{CREDENTIALS}}} may stand in paths."
+            )
+        value = self.environment.get(name, "")
+        if not value and self.needs_secrets:
+            hint = "systemd sets it for a unit with LoadCredential; from a shell, write a plain path."
+            raise Mistake(f"{CREDENTIALS} has no value", hint)
+        return value or match[0]
+
+    def socket(self, written: str | None, state_folder: Path) -> Path:
+        """The socket of the daemon: as written, else in systemd's runtime folder, else beside the store."""
+        if written is not None:
+            return self.resolve(written)
+        # systemd joins several folders with colons (systemd.exec(5)); ours is the first.
+        runtime = self.environment.get(RUNTIME, "").partition(":")[0]
+        return (Path(runtime) if runtime else state_folder) / "mailcase.sock"
+
+    def is_credential(self, path: Path) -> bool:
+        """True for a file that systemd put there for this service alone."""
+        folder = self.environment.get(CREDENTIALS)
+        return bool(folder) and path.is_relative_to(folder or "")
+
+
+def path_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
+    """Paths that cannot be resolved or do not name what they should."""
+    yield from _checked(document, around, _OWN, lambda _path: None)
+    yield from _checked(document, around, _FILES, _check_file)
+    yield from _checked(document, around, _FOLDERS, _check_folder)
+    yield from _checked(document, around, _SECRETS, lambda path: _check_secret(path, around))
+    yield from _store_problems(document, around)
+
+
+def _checked(
+    document: Document, around: Surroundings, patterns: tuple[KeyPath, ...], check: Callable[[Path], None]
+) -> Iterator[Problem]:
+    for pattern in patterns:
+        for place, text in document.texts(*pattern):
+            if document.mapping(*place[:2]).get("enabled") is False:
+                continue
+            try:
+                check(around.resolve(text))
+            except Mistake as mistake:
+                yield document.problem(place, mistake.message, mistake.hint)
+            except (OSError, ValueError) as error:
+                # ValueError: a zero byte in the path.
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                yield document.problem(place, f"{quoted(text)} cannot be used: {reason}", "Check path and permissions.")
+
+
+def _check_file(path: Path) -> None:
+    with path.open("rb"):
+        pass
+
+
+def _check_folder(path: Path) -> None:
+    if not stat.S_ISDIR(path.stat().st_mode):
+        raise Mistake(f"{quoted(str(path))} is no folder", "Write the folder that holds the templates.")
+
+
+def _check_secret(path: Path, around: Surroundings) -> None:
+    """Looks at the file, never into it."""
+    if not around.needs_secrets:
+        return
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Mistake(f"{quoted(str(path))} is no file")
+    _check_file(path)
+    if status.st_size == 0:
+        raise Mistake(f"{quoted(str(path))} is empty", "Its first line is the password.")
+    if status.st_mode & (stat.S_IROTH | stat.S_IWOTH) and not around.is_credential(path):
+        raise Mistake(f"everybody on this machine can read or change {quoted(str(path))}", f"chmod 600 {path}")
+
+
+def _store_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
+    written = document.value("store")
+    if isinstance(written, str) and "://" in written:
+        yield document.problem(("store",), "must be the path of an SQLite file", "Write it as in `var/mailcase.db`.")
+        return
+    socket = document.value("socket")
+    try:
+        store = around.resolve(written if isinstance(written, str) else DEFAULT_STORE)
+        path = around.socket(socket if isinstance(socket, str) else None, store.parent)
+        is_folder = store.is_dir()
+    except (Mistake, ValueError):
+        # Told above.
+        return
+    if is_folder:
+        yield document.problem(("store",), f"{quoted(str(store))} is a folder", "Write the path of a file in it.")
+    if len(os.fsencode(path)) > _SOCKET_PATH_LIMIT_BYTES:
+        message = f"the path of the socket, {path}, is longer than the system allows"
+        place: KeyPath = ("socket",) if isinstance(socket, str) else ("store",)
+        yield document.problem(place, message, "Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")

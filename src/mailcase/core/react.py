@@ -1,0 +1,149 @@
+"""What must go out because of what happened (NT-1, NT-2, EM-70, DESIGN 8 "Notices on by default").
+
+Nobody is told twice of one event, nor of what they did themselves: each audience gets at most one notice of a
+decision, the most telling one that the process has switched on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mailcase.core.case import (
+    SYSTEM,
+    ActorId,
+    Case,
+    Flag,
+    MailId,
+    Origin,
+    PersonId,
+    QueueName,
+    ReopeningCause,
+    Status,
+    StatusReason,
+    TextId,
+)
+from mailcase.core.consequences import ASSIGNED_BY_HAND, RELEASED
+from mailcase.core.effects import Audience, Effect, Notify, ToPerson, ToQueue, ToRequester
+from mailcase.core.events import (
+    AttentionRaised,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    DueAtRisk,
+    DueMissed,
+    Event,
+    FlagRaised,
+    HolderChanged,
+    MailAppended,
+    StatusChanged,
+)
+from mailcase.core.process import Notice, Process
+
+
+def react(process: Process, before: Case | None, events: Sequence[Event], after: Case) -> tuple[Effect, ...]:
+    """The notices for the events of one decision, `before` being None when they opened the case."""
+    told: dict[Audience, Notify] = {}
+    for notify in (*_to_requester(process, events, after), *_to_agents(before, events, after)):
+        if notify.notice in process.notices:
+            told.setdefault(notify.audience, notify)
+    return tuple(told.values())
+
+
+def _to_requester(process: Process, events: Sequence[Event], after: Case) -> Iterator[Notify]:
+    if after.requester is None:
+        return
+    for event in events:
+        mail = event.mail if isinstance(event, CaseOpened) else None
+        for notice in _requester_notices(process, event):
+            yield Notify(notice=notice, audience=ToRequester(), mail=mail)
+
+
+def _requester_notices(process: Process, event: Event) -> tuple[Notice, ...]:
+    match event:
+        case CaseOpened(origin=Origin.EMAIL, acknowledge=True):
+            return (Notice.ACKNOWLEDGEMENT,)
+        case CaseResolved(feedback_until=None):
+            # T25 is both; a requester who is not told of resolutions may still be told of the end.
+            return (Notice.RESOLVED, Notice.CLOSED)
+        case CaseResolved():
+            return (Notice.RESOLVED,)
+        case CaseReopened(cause=cause) if cause is not ReopeningCause.MAIL_UNDELIVERABLE:
+            return (Notice.REOPENED,)
+        case StatusChanged():
+            return _status_notices(process, event)
+        case _:
+            return ()
+
+
+def _status_notices(process: Process, event: StatusChanged) -> tuple[Notice, ...]:
+    if event.before is Status.DRAFT:
+        # A draft that is cancelled was never heard of.
+        return (Notice.ACKNOWLEDGEMENT,) if event.after is Status.TO_DO else ()
+    if event.reason is StatusReason.CANCELLED:
+        return (Notice.CANCELLED,)
+    if event.reason is StatusReason.FEEDBACK_WINDOW_PASSED:
+        return (Notice.CLOSED,)
+    reason = process.wait_reason(event.wait.reason) if event.wait is not None and event.wait.reason else None
+    return (Notice.INFORMATION_WANTED,) if reason is not None and reason.asks_requester else ()
+
+
+def _to_agents(before: Case | None, events: Sequence[Event], after: Case) -> Iterator[Notify]:
+    for event in events:
+        news = _news(event, after)
+        if news is None:
+            continue
+        notice, mail, text = news
+        audience = _audience(after, events[0].by)
+        if audience is not None:
+            yield Notify(notice=notice, audience=audience, mail=mail, text=text)
+    queue = after.holder.queue
+    if queue is not None and _comes_to_queue(before, events, after):
+        first = events[0]
+        mail = first.mail if isinstance(first, CaseOpened) else None
+        yield Notify(notice=Notice.NEW_IN_QUEUE, audience=_to_queue(queue, first.by), mail=mail)
+
+
+def _news(event: Event, after: Case) -> tuple[Notice, MailId | None, TextId | None] | None:
+    """What whoever has the case now should be told of the event."""
+    match event:
+        case CaseOpened() if after.holder.assignee is not None:
+            return Notice.ASSIGNED, event.mail, None
+        case HolderChanged(rule=rule, note=note) if rule == ASSIGNED_BY_HAND:
+            return Notice.ASSIGNED, None, note
+        case MailAppended():
+            return Notice.NEW_INFORMATION, event.mail, None
+        case AttentionRaised():
+            return Notice.NEEDS_ATTENTION, None, event.attention.text
+        case FlagRaised(flag=Flag.WAIT_ENDED):
+            return Notice.WAIT_OVER, None, None
+        case DueAtRisk():
+            return Notice.DUE_AT_RISK, None, None
+        case DueMissed():
+            return Notice.OVERDUE, None, None
+        case _:
+            return None
+
+
+def _comes_to_queue(before: Case | None, events: Sequence[Event], after: Case) -> bool:
+    """New, released or returned work that anybody of the queue may take now and could not before."""
+    arrives = any(
+        isinstance(event, CaseOpened | StatusChanged) or (isinstance(event, HolderChanged) and event.rule == RELEASED)
+        for event in events
+    )
+    return arrives and after.status is not Status.DRAFT and _is_free(after) and not (before and _is_free(before))
+
+
+def _is_free(case: Case) -> bool:
+    return case.holder.queue is not None and case.holder.assignee is None
+
+
+def _audience(case: Case, actor: ActorId) -> Audience | None:
+    """Whoever has the case: the assignee, else the owner, else the queue. None when that is who did it."""
+    person = case.holder.assignee or case.holder.owner
+    if person is not None:
+        return ToPerson(person=person) if person != PersonId(actor) else None
+    return _to_queue(case.holder.queue, actor) if case.holder.queue is not None else None
+
+
+def _to_queue(queue: QueueName, actor: ActorId) -> ToQueue:
+    return ToQueue(queue=queue, but=None if actor == SYSTEM else PersonId(actor))

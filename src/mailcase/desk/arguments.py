@@ -1,0 +1,78 @@
+"""The arguments of one request, read with their types. Whatever is wrong with one is said in words (exit 1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mailcase.core.case import CaseId, parse_reference
+from mailcase.errors import CommandRefused
+from mailcase.inbound.protocol import Json, Request
+
+
+class Arguments:
+    """Reads the arguments of a request."""
+
+    def __init__(self, request: Request) -> None:
+        self._values = request.arguments
+
+    def text(self, name: str) -> str:
+        """A text that must be there and not blank."""
+        value = self.optional_text(name)
+        if value is None or not value.strip():
+            raise CommandRefused(f"{name} is missing")
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """A text, None when it was not given."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, str):
+            raise CommandRefused(f"{name} must be text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True only when it was given and is true."""
+        return self._values.get(name) is True
+
+    def number(self, name: str) -> int:
+        """A whole number above 0, given as number or digits."""
+        value = self._values.get(name)
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 62:
+            raise CommandRefused(f"{name} must be a number above 0")
+        return value
+
+    def case_id(self) -> CaseId:
+        """The case that the argument `ref` names."""
+        ref = self.text("ref")
+        case_id = parse_reference(ref)
+        if case_id is None:
+            raise CommandRefused(f"{ref!r} is not the name of a case; names look like 1042-C")
+        return case_id
+
+    def moment(self, name: str) -> datetime:
+        """A time that must be there."""
+        found = self.optional_moment(name)
+        if found is None:
+            raise CommandRefused(f"{name} is missing")
+        return found
+
+    def optional_moment(self, name: str) -> datetime | None:
+        """A time in ISO 8601 with its zone."""
+        value = self.optional_text(name)
+        if value is None:
+            return None
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise CommandRefused(f"{name} must be a time like 2026-11-24T17:00:00Z") from error
+        if at.tzinfo is None:
+            raise CommandRefused(f"{name} must say its zone, like 2026-11-24T17:00:00Z")
+        return at
+
+    def objects(self, name: str) -> tuple[dict[str, Json], ...]:
+        """A list of objects; empty when it was not given."""
+        value = self._values.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise CommandRefused(f"{name} must be a list of objects")
+        return tuple(item for item in value if isinstance(item, dict))

@@ -1,0 +1,285 @@
+"""Answers the shell's requests, through the daemon's socket or in the shell's own process: the same handlers, the same
+JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from mailcase.clock import Clock
+from mailcase.config.settings import Settings
+from mailcase.core.case import ActorId, CaseId, MailboxName, MailId, OutgoingId, PersonId, ProcessName, reference
+from mailcase.desk import operations, views
+from mailcase.desk.arguments import Arguments
+from mailcase.errors import CommandRefused
+from mailcase.handlers.address_book import AddressBook
+from mailcase.handlers.command import CommandHandler, Plan
+from mailcase.handlers.notices import NoticeWriter
+from mailcase.inbound.progress import Progress
+from mailcase.inbound.protocol import Exit, Json, Request, Response
+from mailcase.log import get_logger
+from mailcase.store.port import CaseFilter, Store
+from mailcase.wakes import Wakes
+
+log = get_logger()
+
+#: Connects to one mailbox and says what works: rows of `mailbox check`.
+MailboxCheck = Callable[[MailboxName], Awaitable[list[Json]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request with who sent it and the files that came with it."""
+
+    request: Request
+    arguments: Arguments
+    #: User of the machine at the other end of the socket.
+    uid: int | None
+    blobs: tuple[bytes, ...]
+
+
+class Desk:
+    """One method per operation; `_ANSWERS` at the foot shows all of them."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        commands: CommandHandler,
+        writer: NoticeWriter,
+        book: AddressBook,
+        progress: Progress,
+        check_mailbox: MailboxCheck,
+        clock: Clock,
+        wakes: Wakes,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._commands = commands
+        self._writer = writer
+        self._book = book
+        self._progress = progress
+        self._check_mailbox = check_mailbox
+        self._clock = clock
+        self._wakes = wakes
+
+    async def answer(self, request: Request, *, uid: int | None, blobs: Sequence[bytes]) -> Response:
+        """Carries one request out.
+
+        Raises:
+            AppError: it cannot be done; the message says why and what can.
+        """
+        asked = Asked(request=request, arguments=Arguments(request), uid=uid, blobs=tuple(blobs))
+        if request.operation in operations.PLANNERS:
+            planner = operations.PLANNERS[request.operation]
+            plan = planner(asked.arguments, ActorId(self._person(request)))
+            return await self._change(asked, plan)
+        method = _ANSWERS.get(request.operation)
+        if method is None:
+            return Response(exit=Exit.USAGE, error=f"there is no operation {request.operation!r}")
+        return await method(self, asked)
+
+    # -- cases
+
+    async def _change(self, asked: Asked, plan: Plan, *, addresses: frozenset[str] = frozenset()) -> Response:
+        case_id = asked.arguments.case_id()
+        await self._commands.run(case_id, plan, language=asked.request.language, addresses=addresses)
+        log.info(
+            "command_done",
+            operation=asked.request.operation,
+            case=reference(case_id),
+            by=asked.request.as_,
+            uid=asked.uid,
+        )
+        return Response(data=await self._case(case_id, asked.request))
+
+    async def _new(self, asked: Asked) -> Response:
+        person = self._person(asked.request)
+        process = ProcessName(asked.arguments.text("process"))
+        if process not in self._settings.processes:
+            raise CommandRefused(f"there is no process {process!r}; there are: {', '.join(self._settings.processes)}")
+        requester = asked.arguments.optional_text("requester")
+        case_id = await self._commands.open(
+            process,
+            operations.opening(asked.arguments, person, self._book),
+            language=asked.request.language,
+            addresses=frozenset({requester.strip().lower()} if requester else ()),
+        )
+        note = operations.first_note(asked.arguments, person)
+        if note is not None:
+            await self._commands.run(case_id, note, language=asked.request.language)
+        log.info("command_done", operation=asked.request.operation, case=reference(case_id), by=person, uid=asked.uid)
+        return Response(data=await self._case(case_id, asked.request))
+
+    async def _reply(self, asked: Asked) -> Response:
+        to = asked.arguments.optional_text("to")
+        plan = operations.reply(asked.arguments, self._person(asked.request), asked.blobs, self._writer)
+        addresses = frozenset({to.strip().lower()} if to else ())
+        return await self._change(asked, plan, addresses=addresses)
+
+    async def _case_show(self, asked: Asked) -> Response:
+        return Response(data=await self._case(asked.arguments.case_id(), asked.request))
+
+    async def _case_list(self, asked: Asked) -> Response:
+        list_name = asked.arguments.optional_text("list")
+        assignee = asked.arguments.optional_text("assignee")
+        person = (assignee or asked.request.as_) if list_name else None
+        settings = self._settings.people.get(PersonId(person)) if person else None
+        requester = asked.arguments.optional_text("requester")
+        wanted = CaseFilter(
+            status=asked.arguments.optional_text("status"),
+            queue=asked.arguments.optional_text("queue"),
+            assignee=None if list_name else assignee,
+            requester=requester.strip().lower() if requester else None,
+            list_name=list_name,
+            list_of=person,
+            list_queues=settings.queues if settings else (),
+        )
+        bundles = await self._store.list_cases(wanted)
+        return Response(data=[views.case_row(bundle, self._settings, asked.request.language) for bundle in bundles])
+
+    async def _case(self, case_id: CaseId, request: Request) -> Json:
+        bundle = await self._store.bundle(case_id)
+        if bundle is None:
+            raise CommandRefused(f"there is no case {reference(case_id)}; `mailcase case list` shows those there are")
+        return views.case_object(bundle, self._settings, request.language)
+
+    # -- mail
+
+    async def _mail_list(self, asked: Asked) -> Response:
+        mails = await self._store.list_mails(
+            outcome=asked.arguments.optional_text("outcome"),
+            mailbox=asked.arguments.optional_text("mailbox"),
+            since=asked.arguments.optional_moment("since"),
+            limit_count=200,
+        )
+        return Response(data=[views.mail_row(mail) for mail in mails])
+
+    async def _mail_show(self, asked: Asked) -> Response:
+        mail_id = MailId(asked.arguments.number("id"))
+        mail = await self._store.mail(mail_id)
+        if mail is None:
+            raise CommandRefused(f"there is no mail {mail_id}; `mailcase mail list` shows those there are")
+        shown = views.mail_object(mail)
+        if asked.arguments.flag("raw"):
+            shown["raw"] = _base64(await self._store.raw(mail_id))
+        return Response(data=shown)
+
+    async def _mail_retry(self, asked: Asked) -> Response:
+        person = self._person(asked.request)
+        mail_id = MailId(asked.arguments.number("id"))
+        if not await self._store.retry_mail(mail_id):
+            raise CommandRefused(f"mail {mail_id} is neither parked nor unhandled; only those can be tried again")
+        self._wakes.inbox.set()
+        log.info("mail_retried", mail_id=mail_id, by=person, uid=asked.uid)
+        return await self._mail_show(asked)
+
+    async def _why(self, asked: Asked) -> Response:
+        named = asked.arguments.text("mail").strip()
+        if named.isascii() and named.isdigit():
+            mail = await self._store.mail(MailId(int(named)))
+        else:
+            mail = await self._store.find_mail(named.strip("<>"))
+        if mail is None:
+            raise CommandRefused(f"there is no mail {named!r}; give its number or its Message-ID")
+        return Response(data=views.mail_object(mail))
+
+    # -- outbox
+
+    async def _outbox_list(self, asked: Asked) -> Response:
+        rows = await self._store.list_deliveries(state=asked.arguments.optional_text("state"), limit_count=200)
+        return Response(data=[views.delivery_row(row) for row in rows])
+
+    async def _outbox_show(self, asked: Asked) -> Response:
+        delivery_id = asked.arguments.number("id")
+        row = await self._store.delivery(delivery_id)
+        if row is None:
+            raise CommandRefused(f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are")
+        shown = views.delivery_row(row)
+        if asked.arguments.flag("raw"):
+            shown["raw"] = _base64(await self._store.outgoing_raw(OutgoingId(row.mail_id)))
+        return Response(data=shown)
+
+    async def _outbox_retry(self, asked: Asked) -> Response:
+        person = self._person(asked.request)
+        delivery_id = asked.arguments.number("id")
+        if not await self._store.retry_delivery(delivery_id, now=self._clock.now()):
+            raise CommandRefused(f"delivery {delivery_id} was sent, or is being sent; it cannot be tried again")
+        self._wakes.outbox.set()
+        log.info("delivery_retried", delivery_id=delivery_id, by=person, uid=asked.uid)
+        return await self._outbox_show(asked)
+
+    async def _outbox_cancel(self, asked: Asked) -> Response:
+        person = self._person(asked.request)
+        delivery_id = asked.arguments.number("id")
+        if not await self._store.cancel_delivery(delivery_id):
+            raise CommandRefused(f"delivery {delivery_id} is not waiting to be sent; there is nothing to cancel")
+        self._wakes.outbox.set()
+        log.info("delivery_cancelled", delivery_id=delivery_id, by=person, uid=asked.uid)
+        return await self._outbox_show(asked)
+
+    # -- mailboxes, store
+
+    async def _mailbox_list(self, asked: Asked) -> Response:
+        states = await self._store.mailbox_states()
+        read_through = await self._progress.shown()
+        return Response(
+            data=[
+                views.mailbox_row(name, mailbox, states.get(name), read_through.get(name))
+                for name, mailbox in self._settings.mailboxes.items()
+            ]
+        )
+
+    async def _mailbox_check(self, asked: Asked) -> Response:
+        name = asked.arguments.optional_text("name")
+        if name is not None and MailboxName(name) not in self._settings.mailboxes:
+            raise CommandRefused(f"there is no mailbox {name!r}; there are: {', '.join(self._settings.mailboxes)}")
+        names = [MailboxName(name)] if name else list(self._settings.mailboxes)
+        rows: list[Json] = [row for each in names for row in await self._check_mailbox(each)]
+        has_failed = any(isinstance(row, dict) and row.get("ok") is not True for row in rows)
+        return Response(
+            exit=Exit.REFUSED if has_failed else Exit.DONE,
+            data=rows,
+            error="a mailbox is not in order" if has_failed else None,
+        )
+
+    async def _store_migrate(self, asked: Asked) -> Response:
+        """Whoever has the store open has migrated it; this says so."""
+        return Response(data={"store": str(self._settings.store), "revision": self._store.revision})
+
+    def _person(self, request: Request) -> PersonId:
+        """In whose name it is done; whoever may reach the socket is trusted to say, and the log has the uid."""
+        person = self._settings.people.get(PersonId(request.as_)) if request.as_ else None
+        if person is None:
+            raise CommandRefused(f"there is no person {request.as_!r}; there are: {', '.join(self._settings.people)}")
+        if person.is_retired:
+            raise CommandRefused(f"{person.id} is retired and cannot act")
+        return person.id
+
+
+def _base64(raw: bytes | None) -> Json:
+    return base64.b64encode(raw).decode("ascii") if raw is not None else None
+
+
+_Method = Callable[[Desk, Asked], Awaitable[Response]]
+
+#: Everything that can be asked beside `operations.PLANNERS`.
+_ANSWERS: dict[str, _Method] = {
+    "case.new": Desk._new,
+    "case.reply": Desk._reply,
+    "case.show": Desk._case_show,
+    "case.list": Desk._case_list,
+    "mail.list": Desk._mail_list,
+    "mail.show": Desk._mail_show,
+    "mail.retry": Desk._mail_retry,
+    "why": Desk._why,
+    "outbox.list": Desk._outbox_list,
+    "outbox.show": Desk._outbox_show,
+    "outbox.retry": Desk._outbox_retry,
+    "outbox.cancel": Desk._outbox_cancel,
+    "mailbox.list": Desk._mailbox_list,
+    "mailbox.check": Desk._mailbox_check,
+    "store.migrate": Desk._store_migrate,
+}

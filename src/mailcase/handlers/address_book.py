@@ -1,0 +1,69 @@
+"""Whose address is it: ours, an agent's, or a stranger's? Made from the settings, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailcase.config.settings import MailboxSettings, OwnAddress, PersonSettings, Settings
+from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
+
+
+class AddressBook:
+    """Answers by lower-case address."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._own: dict[str, tuple[MailboxSettings, OwnAddress]] = {
+            own.address: (mailbox, own) for mailbox in settings.mailboxes.values() for own in mailbox.addresses
+        }
+        self._people = {person.address.lower(): person for person in settings.people.values()}
+
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """Every address of ours, in every mailbox."""
+        return frozenset(self._own)
+
+    def own(self, address: str | None) -> OwnAddress | None:
+        """Our address of that form, None when it is not ours."""
+        found = self._own.get(address) if address else None
+        return found[1] if found else None
+
+    def mailbox_of(self, address: str | None) -> MailboxSettings | None:
+        """The mailbox that an address of ours belongs to."""
+        found = self._own.get(address) if address else None
+        return found[0] if found else None
+
+    def home_of(self, process: ProcessName) -> OwnAddress | None:
+        """The address that serves a process: of the first mailbox that leads to it, else of the first mailbox."""
+        mailboxes = [mailbox for mailbox in self._settings.mailboxes.values() if mailbox.addresses]
+        serving = [
+            mailbox
+            for mailbox in mailboxes
+            if process in (mailbox.fallback, *(route.process for route in mailbox.routes))
+        ]
+        return next((mailbox.addresses[0] for mailbox in (*serving, *mailboxes)), None)
+
+    def addresses_of(self, mailbox: MailboxName) -> frozenset[str]:
+        """The addresses of one mailbox; empty when it is no longer configured."""
+        found = self._settings.mailboxes.get(mailbox)
+        return frozenset(own.address for own in found.addresses) if found else frozenset()
+
+    def agent(self, address: str) -> PersonSettings | None:
+        """The agent with that address."""
+        return self._people.get(address)
+
+    def person(self, person: str) -> PersonSettings | None:
+        """The agent of that id."""
+        return self._settings.people.get(PersonId(person))
+
+    def told_of(self, queue: QueueName, *, but: PersonId | None) -> tuple[PersonSettings, ...]:
+        """Who hears of news in a queue: its leaders, or all its people where it has no leader (NT-2)."""
+        members = [
+            person for person in self._settings.people.values() if queue in person.queues and not person.is_retired
+        ]
+        leaders = [person for person in members if person.is_leader]
+        return tuple(person for person in leaders or members if person.id != but)
+
+    def outside(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Those that are neither ours nor repeated, in order (L40)."""
+        return tuple(dict.fromkeys(address for address in addresses if address and address not in self._own))

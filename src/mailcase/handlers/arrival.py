@@ -1,0 +1,87 @@
+"""One mail while it is being settled: what was read, the workspace it changes, and the trace it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailcase.config.settings import MailboxSettings, Settings
+from mailcase.core.case import Case, CaseId
+from mailcase.handlers.address_book import AddressBook
+from mailcase.handlers.outcome import Reason, Trace, outcome_of
+from mailcase.handlers.read import ReadMail
+from mailcase.handlers.workspace import Workspace
+from mailcase.store.port import Anchor, MailOutcome, Outcome, Party, Role, Taken
+
+#: Stands for the sender of a mail that names none.
+NOBODY = "nobody@without-sender.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A read mail with everything that settling it needs."""
+
+    settings: Settings
+    book: AddressBook
+    workspace: Workspace
+    read: ReadMail
+    trace: Trace = field(default_factory=Trace)
+
+    @property
+    def mailbox(self) -> MailboxSettings | None:
+        """The mailbox it came through, None when that is no longer configured."""
+        return self.settings.mailboxes.get(self.read.claimed.mailbox)
+
+    @property
+    def is_from_us(self) -> bool:
+        """Its From is an address of ours (which anybody can write)."""
+        author = self.read.author
+        return author is not None and self.book.own(author.key) is not None
+
+    @property
+    def is_from_agent(self) -> bool:
+        """Its From is an agent's address or ours; no proof of anything (DESIGN 5)."""
+        author = self.read.author
+        return self.is_from_us or (author is not None and self.book.agent(author.key) is not None)
+
+    def moment(self, case: Case) -> datetime:
+        """When the case hears of it: its arrival, never before what the case knows already."""
+        return self.workspace.moment(case, self.read.claimed.arrived_at)
+
+    def author_party(self) -> Party:
+        """The party that wrote it; the first of several, or the envelope's sender, where nobody else is named."""
+        first = self.read.message.from_[0] if self.read.message.from_ else None
+        address = first.key if first else (self.read.claimed.envelope_from or "").lower()
+        return self.workspace.add_party(address or NOBODY, first.name if first else "")
+
+    def remember(self, case_id: CaseId, *, address: str, role_of_author: Role) -> None:
+        """What a case that takes the mail keeps of it: the people in it and its place in the thread."""
+        author = self.read.author
+        for named in (*self.read.message.from_, *self.read.message.to, *self.read.message.cc):
+            if not named.key or self.book.own(named.key) is not None:
+                continue
+            party = self.workspace.add_party(named.key, named.name)
+            is_author = author is not None and named.key == author.key
+            self.workspace.add_participant(case_id, party, role_of_author if is_author else Role.SEEN)
+        self.anchor(case_id, address=address)
+
+    def anchor(self, case_id: CaseId, *, address: str) -> None:
+        """Ties the mail's Message-ID to the case, and those of its ancestors that nobody has seen (L18)."""
+        self.workspace.add_anchor(Anchor(message_id=self.read.message_id, address=address, case_id=case_id))
+        for ancestor in self.read.thread_ids:
+            if not self.workspace.anchors(ancestor):
+                self.workspace.add_anchor(Anchor(message_id=ancestor, address=address, case_id=case_id, is_seen=False))
+
+    def end(self, outcome: Outcome, reason: Reason, case_ids: tuple[CaseId, ...] = ()) -> MailOutcome:
+        """Ends the mail; what it was taken for is remembered, so that a copy of it is recognised (EM-7)."""
+        if outcome in (Outcome.NEW_CASE, Outcome.APPENDED, Outcome.FILED):
+            for address in self.read.our_addresses or ("",):
+                self.workspace.add_taken(
+                    Taken(
+                        fingerprint=self.read.message.fingerprint,
+                        address=address,
+                        mail_id=self.read.id,
+                        case_id=case_ids[0] if case_ids else None,
+                    )
+                )
+        return outcome_of(self.read, outcome, reason, self.trace, case_ids=case_ids, handled_at=self.workspace.now)

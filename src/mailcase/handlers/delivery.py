@@ -1,0 +1,86 @@
+"""What became of our mail: settle the delivery, and tell the case when its requester cannot be reached (T31, C5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailcase.core.case import SYSTEM, AttentionCause, CaseId, OutgoingId, reference
+from mailcase.core.commands import ReportUndelivered
+from mailcase.handlers.transaction import Transactions
+from mailcase.handlers.workspace import Workspace
+from mailcase.log import get_logger
+from mailcase.store.port import DeliveryResult, DeliveryState, Point, Wanted
+
+log = get_logger()
+
+_CAUSES = {
+    DeliveryState.FAILED: AttentionCause.MAIL_UNDELIVERABLE,
+    DeliveryState.UNKNOWN: AttentionCause.MAIL_UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """A delivery that was attempted, with what came of it."""
+
+    result: DeliveryResult
+    mail_id: OutgoingId
+    case_id: CaseId
+    address: str
+
+
+class DeliveryHandler:
+    """Settles deliveries."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def handle(self, attempts: Sequence[Attempted]) -> None:
+        """Settles all of them in one commit, with the effect on their cases.
+
+        Raises:
+            Conflict: a case was saved in between; hand the attempts in again.
+        """
+        bad = [attempted for attempted in attempts if attempted.result.state in _CAUSES]
+        case_ids = frozenset(attempted.case_id for attempted in bad)
+        workspace = await self._transactions.begin(Wanted(case_ids=case_ids))
+        for attempted in attempts:
+            workspace.add_result(attempted.result)
+        for attempted in bad:
+            self._report(workspace, attempted)
+        await self._transactions.commit(Point.SETTLE, workspace)
+        for attempted in attempts:
+            _log_attempt(attempted)
+
+    def _report(self, workspace: Workspace, attempted: Attempted) -> None:
+        """Only the requester matters to the case: failed mail to an agent never moves it (DESIGN 8)."""
+        case = workspace.case(attempted.case_id)
+        requester = workspace.party_of(case.requester) if case else None
+        if case is None or requester is None or requester.address != attempted.address.lower():
+            return
+        workspace.decide(
+            case.id,
+            ReportUndelivered(
+                at=workspace.moment(case, workspace.now),
+                by=SYSTEM,
+                mail=attempted.mail_id,
+                cause=_CAUSES[attempted.result.state],
+            ),
+        )
+
+
+def _log_attempt(attempted: Attempted) -> None:
+    """One of the three lines that may hold an address: it is about delivery (STYLE 3.5)."""
+    result = attempted.result
+    write = log.warning if result.state in _CAUSES else log.info
+    write(
+        "delivery_settled",
+        delivery_id=result.id,
+        outgoing_id=attempted.mail_id,
+        case=reference(attempted.case_id),
+        to=attempted.address,
+        state=result.state,
+        reply=result.reply,
+        next_at=result.next_at.isoformat() if result.next_at else None,
+    )

@@ -1,0 +1,50 @@
+"""At start: the deadlines of open cases follow the process file as it is now (DESIGN 8, Replay)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailcase.config.settings import Settings
+from mailcase.core import deadlines
+from mailcase.core.case import CaseId
+from mailcase.errors import ConfigError, Problem
+from mailcase.log import get_logger
+from mailcase.store.port import Store
+
+log = get_logger()
+
+BATCH = 500
+
+
+async def refresh_deadlines(store: Store, settings: Settings) -> None:
+    """Computes `wake_at` and `window_at` of every open case anew.
+
+    Raises:
+        ConfigError: a process that still has open cases is gone from the configuration.
+    """
+    _refuse_lost_processes(await store.processes_in_use(), settings)
+    after: CaseId | None = None
+    while cases := await store.open_cases(after=after, limit_count=BATCH):
+        rows = []
+        for case in cases:
+            process = settings.processes[case.process]
+            rows.append((case.id, case.version, deadlines.wake_at(process, case), deadlines.window_at(process, case)))
+        await store.save_deadlines(rows)
+        after = cases[-1].id
+
+
+def _refuse_lost_processes(in_use: Mapping[str, int], settings: Settings) -> None:
+    problems = tuple(
+        Problem(
+            file=str(settings.file),
+            line=None,
+            column=None,
+            where="processes",
+            message=f"process {name!r} still has {count} open case(s) and is not there",
+            hint=f"put it back; `{name}: {{..., retired: true}}` lets it start no new cases",
+        )
+        for name, count in in_use.items()
+        if name not in settings.processes
+    )
+    if problems:
+        raise ConfigError(problems)

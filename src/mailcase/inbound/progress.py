@@ -1,0 +1,99 @@
+"""How far each mailbox has been read, so that windows wait for the mail (DESIGN 1.4 and 8, Windows).
+
+An IMAP mailbox has been read through to the instant before its last complete look. A listener has taken in everything
+up to now while it listens; after a gap senders may still hold mail of that time, so it stays where it was until they
+have had their time to try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from mailcase.clock import Clock
+from mailcase.config.settings import ListenerSource, MailboxSettings
+from mailcase.core.case import MailboxName
+from mailcase.store.port import MailboxState, Store
+
+
+class ListenerPresence:
+    """Since when one listener listens without a gap that matters."""
+
+    def __init__(self, mailbox: MailboxName, source: ListenerSource, *, store: Store, clock: Clock) -> None:
+        self._mailbox = mailbox
+        self._source = source
+        self._store = store
+        self._clock = clock
+        self._held_at: datetime | None = None
+        self._gap_ends_at: datetime | None = None
+
+    async def begin(self) -> None:
+        """Called when the listener has started to listen."""
+        stored = (await self._store.mailbox_states()).get(self._mailbox)
+        if stored is not None and stored.read_through_at is not None:
+            self._held_at = stored.read_through_at
+            self._gap_ends_at = self._clock.now() + self._source.sender_retry
+
+    def is_after_gap(self) -> bool:
+        """True while senders may still offer mail of a time when nobody listened."""
+        return self._gap_ends_at is not None and self._clock.now() < self._gap_ends_at
+
+    def read_through_at(self) -> datetime:
+        """All mail that arrived before this has been taken in."""
+        return self._held_at if self._held_at is not None and self.is_after_gap() else self._clock.now()
+
+    async def save(self) -> None:
+        """Makes it durable, so that the next start knows where the gap began."""
+        now = self._clock.now()
+        await self._store.save_mailbox(
+            MailboxState(
+                mailbox=self._mailbox,
+                account=None,
+                read_through_at=self.read_through_at(),
+                checked_at=now,
+                last_error=None,
+            )
+        )
+
+
+class Progress:
+    """Answers for any set of mailboxes how far all of them have been read."""
+
+    def __init__(self, mailboxes: Mapping[MailboxName, MailboxSettings], *, store: Store, clock: Clock) -> None:
+        self._mailboxes = mailboxes
+        self._store = store
+        self._clock = clock
+        self._listeners: dict[MailboxName, ListenerPresence] = {}
+
+    def add_listener(self, mailbox: MailboxName, presence: ListenerPresence) -> None:
+        """Makes a listener's presence count."""
+        self._listeners[mailbox] = presence
+
+    async def read_through(self) -> Callable[[Sequence[MailboxName]], datetime]:
+        """A function from mailboxes to the moment that all of them have been read through to; mailboxes that are gone
+        or switched off do not count."""
+        states = await self._store.mailbox_states()
+        now = self._clock.now()
+        beginning = datetime.min.replace(tzinfo=now.tzinfo)
+
+        def of(names: Sequence[MailboxName]) -> datetime:
+            concerned = [name for name in names if name in self._mailboxes and self._mailboxes[name].is_enabled]
+            return min((self._one(name, states, beginning) for name in concerned), default=now)
+
+        return of
+
+    async def shown(self) -> dict[MailboxName, datetime | None]:
+        """Each mailbox with the moment it has been read through to, for the operator; None before the first look."""
+        states = await self._store.mailbox_states()
+        shown: dict[MailboxName, datetime | None] = {}
+        for name in self._mailboxes:
+            state, presence = states.get(name), self._listeners.get(name)
+            shown[name] = presence.read_through_at() if presence else state.read_through_at if state else None
+        return shown
+
+    def _one(self, name: MailboxName, states: Mapping[MailboxName, MailboxState], beginning: datetime) -> datetime:
+        presence = self._listeners.get(name)
+        if presence is not None:
+            return presence.read_through_at()
+        state = states.get(name)
+        return state.read_through_at if state and state.read_through_at else beginning

@@ -1,0 +1,120 @@
+"""Brings a database to the shape that this program knows.
+
+Alembic and SQLAlchemy take half a second to import, so they are imported only when there is something to do; whether
+there is, plain SQL tells. The caller holds the `StoreLock`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailcase.errors import PermanentError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+#: The newest step in `migrations/versions`.
+HEAD = "0001"
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+class UnknownRevision(PermanentError):
+    """A newer program has shaped this database; the operator must run that one, or restore an older copy."""
+
+
+def upgrade(path: Path) -> tuple[str, str]:
+    """Migrates the database, made if missing, in one transaction; returns the revisions before ("" for none) and after.
+
+    A database that has something in it is copied beside itself first, to `NAME.before-REVISION`.
+
+    Raises:
+        UnknownRevision: the database comes from a newer program.
+        StoreUnavailable: the file cannot be read or written; it is as it was.
+
+    """
+    try:
+        create_private(path)
+        before = revision(path)
+        if before == HEAD:
+            return before, HEAD
+        _refuse_unknown(path, before)
+        if _has_tables(path):
+            _copy(path, path.with_name(f"{path.name}.before-{HEAD}"))
+        _run(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"cannot migrate the store {path}: {error}") from error
+    return before, HEAD
+
+
+def create_private(path: Path) -> None:
+    """Makes the folder 0700 and the empty file 0600 where they are missing; existing ones keep their modes."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def revision(path: Path) -> str:
+    """The step that the database stands at, "" before the first. Raises sqlite3.Error when it cannot be read."""
+    with closing(sqlite3.connect(path)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return ""
+        row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else ""
+
+
+def _refuse_unknown(path: Path, found: str) -> None:
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found and found not in known:
+        raise UnknownRevision(
+            f"the store {path} has the revision {found}, this program knows up to {HEAD}: "
+            "run the newer program, or restore a copy from before its migration"
+        )
+
+
+def _has_tables(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _copy(path: Path, copy: Path) -> None:
+    copy.unlink(missing_ok=True)
+    create_private(copy)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def _run(path: Path) -> None:
+    from alembic import command
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    def connect() -> sqlite3.Connection:
+        # No implicit transactions of the driver: ours holds the whole migration, DDL included (FACTS 1.2).
+        return sqlite3.connect(path, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            command.upgrade(_config(connection), "head")
+            connection.exec_driver_sql("COMMIT")
+    except DBAPIError as error:
+        raise StoreUnavailable(f"cannot migrate the store {path}: {error.orig}") from error
+
+
+def _config(connection: Connection | None = None) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    # The file of settings is ours to do without; "%" is its only special sign.
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,46 @@
+"""What wakes the loops: an event each, set by whoever has made work for it. Polling is only a safety net."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailcase.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Wakes:
+    """One event per loop."""
+
+    #: Mail has been accepted.
+    inbox: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Deadlines have changed, or a mailbox has been read further.
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Mail has been queued.
+    outbox: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The loops end after what they have in hand.
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Asks every loop to end, and wakes those that wait."""
+        for event in (self.stopping, self.inbox, self.due, self.outbox):
+            event.set()
+
+
+async def woken(event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
+    """Returns when the event is set or the time has come, whichever is first; clears the event, so that what is set
+    while the work is done wakes again."""
+    await first_of(event, clock=clock, until=until)
+    event.clear()
+
+
+async def first_of(event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
+    """Returns when the event is set or the time has come, whichever is first."""
+    waiting = asyncio.ensure_future(event.wait())
+    sleeping = asyncio.ensure_future(clock.sleep_until(until))
+    try:
+        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        sleeping.cancel()

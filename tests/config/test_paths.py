@@ -1,0 +1,216 @@
+"""Paths: where they count from, and secrets that must be there and private."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from mailcase.config import reader
+from mailcase.config.settings import ImapSource, MaildirRelay, Relay, Settings
+
+Write = Callable[[str], Path]
+Load = Callable[..., Settings]
+Check = Callable[..., list[str]]
+
+IMAP = """\
+processes: {enquiry: {}}
+mailboxes:
+  desk:
+    receive: {kind: imap, host: imap.example.org, password_file: SECRET}
+    addresses: [support@example.org]
+    fallback: enquiry
+"""
+
+
+def _secret(path: Path, mode: int = 0o600) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("hunter2\n")
+    path.chmod(mode)
+    return path
+
+
+def _problems(write: Write, text: str, environment: Mapping[str, str]) -> list[str]:
+    return [problem.message for problem in reader.check(write(text), environment=environment)]
+
+
+def test_relative_paths_count_from_the_folder_of_the_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _secret(tmp_path / "keys" / "desk")
+    (tmp_path / "letters").mkdir()
+    write("templates: letters\nstore: state/m.db\n" + IMAP.replace("SECRET", "keys/desk"))
+    monkeypatch.chdir(tmp_path.parent)
+
+    settings = reader.load(Path(tmp_path.name) / "mailcase.yaml", environment={})
+
+    source = settings.mailboxes[next(iter(settings.mailboxes))].source
+    assert isinstance(source, ImapSource)
+    assert source.password.path == tmp_path / "keys" / "desk"
+    assert source.password.read() == "hunter2"
+    assert settings.file == tmp_path / "mailcase.yaml"
+    assert settings.store == tmp_path / "state" / "m.db"
+    assert settings.templates == tmp_path / "letters"
+    assert settings.relay == MaildirRelay(path=tmp_path / "state" / "outgoing")
+    assert settings.socket == tmp_path / "state" / "mailcase.sock"
+
+
+def test_absolute_paths_stay(load: Load) -> None:
+    settings = load("store: /srv/mailcase/m.db\nrelay: {maildir: /srv/out}\nsocket: /run/m.sock\n")
+
+    assert settings.store == Path("/srv/mailcase/m.db")
+    assert settings.relay == MaildirRelay(path=Path("/srv/out"))
+    assert settings.socket == Path("/run/m.sock")
+
+
+def test_the_socket_lies_in_the_first_runtime_folder_of_the_service(write: Write) -> None:
+    path = write(IMAP)
+
+    settings = reader.load(path, environment={"RUNTIME_DIRECTORY": "/run/mailcase:/run/b"}, needs_secrets=False)
+
+    assert settings.socket == Path("/run/mailcase/mailcase.sock")
+
+
+def test_a_credential_of_the_service_may_be_readable(write: Write, tmp_path: Path) -> None:
+    _secret(tmp_path / "credentials" / "desk", 0o444)
+    text = IMAP.replace("SECRET", '"${CREDENTIALS_DIRECTORY}/desk"')
+
+    settings = reader.load(write(text), environment={"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")})
+
+    source = settings.mailboxes[next(iter(settings.mailboxes))].source
+    assert isinstance(source, ImapSource)
+    assert source.password.path == tmp_path / "credentials" / "desk"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602])
+def test_a_secret_that_everybody_can_read_or_change_is_refused(check: Check, tmp_path: Path, mode: int) -> None:
+    secret = _secret(tmp_path / "desk.secret", mode)
+
+    found = check("", base=IMAP.replace("SECRET", "desk.secret"), needs_secrets=True)
+
+    assert len(found) == 1
+    assert found[0].startswith(
+        "4:66 mailboxes.desk.receive.password_file: everybody on this machine can read or change"
+    )
+    assert found[0].endswith(f"| chmod 600 {secret}")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400])
+def test_a_secret_for_the_service_or_its_group_is_fine(check: Check, tmp_path: Path, mode: int) -> None:
+    _secret(tmp_path / "desk.secret", mode)
+
+    assert check("", base=IMAP.replace("SECRET", "desk.secret"), needs_secrets=True) == []
+
+
+def test_a_secret_must_be_a_file_with_something_in_it(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch(mode=0o600)
+    (tmp_path / "loop").symlink_to("loop")
+    text = IMAP.replace("SECRET", "NAME")
+
+    assert _problems(write, text.replace("NAME", "none"), {}) == ["`none` cannot be used: No such file or directory"]
+    assert _problems(write, text.replace("NAME", "folder"), {}) == [f"`{tmp_path / 'folder'}` is no file"]
+    assert _problems(write, text.replace("NAME", "empty"), {}) == [f"`{tmp_path / 'empty'}` is empty"]
+    assert "symbolic links" in _problems(write, text.replace("NAME", "loop"), {})[0]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable to root")
+def test_a_secret_must_be_readable(write: Write, tmp_path: Path) -> None:
+    _secret(tmp_path / "desk.secret", 0o000)
+
+    found = _problems(write, IMAP.replace("SECRET", "desk.secret"), {})
+
+    assert found == ["`desk.secret` cannot be used: Permission denied"]
+
+
+def test_the_secret_of_the_relay_is_looked_at_too(check: Check) -> None:
+    found = check("relay: {host: h, user: u, password_file: none}\n", needs_secrets=True)
+
+    assert found == [
+        "1:42 relay.password_file: `none` cannot be used: No such file or directory | Check path and permissions."
+    ]
+
+
+def test_a_command_that_needs_no_secret_looks_at_none(write: Write) -> None:
+    path = write(IMAP.replace("SECRET", '"${CREDENTIALS_DIRECTORY}/desk"'))
+
+    settings = reader.load(path, environment={}, needs_secrets=False)
+
+    assert "imap.example.org" in repr(settings)
+    assert [problem.message for problem in reader.check(path, environment={})] == ["CREDENTIALS_DIRECTORY has no value"]
+
+
+def test_a_mailbox_that_is_switched_off_needs_no_secret(check: Check) -> None:
+    assert check("", base=f"{IMAP}    enabled: false\n", needs_secrets=True) == []
+
+
+def test_other_variables_and_home_folders_are_refused(check: Check) -> None:
+    found = check('store: "${HOME}/m.db"\ntemplates: ~/letters\n')
+
+    assert found == [
+        "1:8 store: the variable `HOME` is not known here | Only ${CREDENTIALS_DIRECTORY} may stand in paths.",
+        "2:12 templates: begins with ~, which differs from user to user | Write the whole path.",
+    ]
+
+
+def test_certificates_and_folders_of_templates_must_exist(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    found = check(
+        """\
+        templates: file
+        relay: {host: h, ca_file: ca.pem}
+        processes: {enquiry: {}}
+        mailboxes:
+          desk:
+            receive: {kind: smtp, listen: "127.0.0.1:25"}
+            addresses: {support@example.org: {templates: letters}}
+            fallback: enquiry
+        """,
+        base="",
+    )
+
+    assert found == [
+        f"1:12 templates: `{tmp_path / 'file'}` is no folder | Write the folder that holds the templates.",
+        "2:27 relay.ca_file: `ca.pem` cannot be used: No such file or directory | Check path and permissions.",
+        "7:50 mailboxes.desk.addresses.support@example.org.templates: `letters` cannot be used: No such file or"
+        " directory | Check path and permissions.",
+    ]
+
+
+def test_the_store_is_the_path_of_a_file(check: Check, tmp_path: Path) -> None:
+    assert check("store: postgresql://localhost/mailcase\n") == [
+        "1:8 store: must be the path of an SQLite file | Write it as in `var/mailcase.db`."
+    ]
+    assert check("store: .\n") == [f"1:8 store: `{tmp_path}` is a folder | Write the path of a file in it."]
+
+
+def test_the_path_of_the_socket_must_fit_into_the_system(check: Check) -> None:
+    """unix(7): 107 bytes."""
+    long = f"/{'x' * 60}/{'y' * 60}"
+
+    found = [
+        *check(f"store: {long}/m.db\n"),
+        *check(f"socket: {long}\n"),
+        *check(f"store: {long}/m.db\nsocket: /run/s\n"),
+    ]
+
+    assert [one.partition(" the path")[0] for one in found] == ["1:8 store:", "1:9 socket:"]
+    assert found[0].endswith("| Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")
+
+
+def test_a_zero_byte_ends_no_path(check: Check) -> None:
+    found = check('store: "a\\0b"\ntemplates: "a\\0b"\nrelay: {host: h, ca_file: "a\\0b"}\n')
+
+    assert [one.partition(" ")[0] for one in found] == ["1:8", "2:12", "3:27"]
+
+
+def test_the_password_of_a_relay_is_a_file(load: Load, tmp_path: Path) -> None:
+    relay = load("relay: {host: smtp.example.org, user: u, password_file: p, ca_file: mailcase.yaml}\n").relay
+
+    assert isinstance(relay, Relay)
+    assert relay.password is not None
+    assert relay.password.path == tmp_path / "p"
+    assert relay.ca_file == tmp_path / "mailcase.yaml"

@@ -1,0 +1,782 @@
+"""Everything that can be wrong with a configuration: its exact place, the words and the hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mailcase.config.reader import check as check_file
+
+Check = Callable[..., list[str]]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("storee: x\n", "1:1 storee: the key `storee` is not known | Did you mean `store`?"),
+        (
+            "queues: {support: {size: 3}}\n",
+            "1:20 queues.support.size: the key `size` is not known",
+        ),
+        (
+            "people:\n  ann: {address: ann@example.org, rolle: leader}\n",
+            "2:35 people.ann.rolle: the key `rolle` is not known | Did you mean `role`?",
+        ),
+        ("language: fra\n", "1:11 language: `fra` is not known here | Did you mean `fr`?"),
+        ("language: xx\n", "1:11 language: `xx` is not known here | Known here: en, fr."),
+        ("language: [en]\n", "1:11 language: `['en']` is not known here | Known here: en, fr."),
+        (
+            "time_zone: Europe/Pari\n",
+            "1:12 time_zone: the time zone `Europe/Pari` is not known | Did you mean `Europe/Paris`?",
+        ),
+        (
+            "time_zone: Moon\n",
+            "1:12 time_zone: the time zone `Moon` is not known | Write it as in `Europe/Paris`.",
+        ),
+        ("time_zone: Europe\n", "1:12 time_zone: the time zone `Europe` is not known | Write it as in `Europe/Paris`."),
+        ("time_zone: ../x\n", "1:12 time_zone: the time zone `../x` is not known | Write it as in `Europe/Paris`."),
+        ("people:\n", None),
+        ("people: [ann]\n", "1:9 people: must be a mapping | Write `name: value` lines below it, each indented."),
+        (
+            "people: {ann: Ann}\n",
+            "1:15 people.ann: must be a mapping | Write `key: value` lines below it, each indented.",
+        ),
+        ("people: {ann: }\n", "1:10 people.ann.address: is missing | Notices to this person go there."),
+        (
+            "people: {ann: {address: ann@example.org, name: 12}}\n",
+            "1:48 people.ann.name: must be text | Put it in quotes.",
+        ),
+        (
+            "people: {ann: {address: ann@example.org, name: [12]}}\n",
+            "1:48 people.ann.name: must be text | Write one word or line of text.",
+        ),
+        (
+            "people: {ann: {address: ann@example.org, login: ''}}\n",
+            "1:49 people.ann.login: is empty | Leave the line out for the default.",
+        ),
+        (
+            "people: {ann: {address: }}\n",
+            "1:24 people.ann.address: needs a value | Notices to this person go there.",
+        ),
+        (
+            "people: {ann: {address: Ann Lee <ann@example.org>}}\n",
+            "1:25 people.ann.address: `ann lee <ann@example.org>` is no e-mail address"
+            " | Write it as in `support@example.org`, without name and angle brackets.",
+        ),
+        (
+            "people: {ann: {address: ann@exämple.org}}\n",
+            "1:25 people.ann.address: `ann@exämple.org` is no e-mail address"
+            " | Write the domain in its xn-- form; letters outside ASCII are not carried by every mail server.",
+        ),
+        (
+            f"people: {{ann: {{address: {'a' * 65}@example.org}}}}\n",
+            "1:25 people.ann.address: is longer than an e-mail address may be",
+        ),
+        (
+            "people: {ann: {address: ann@example.org, retired: yes}}\n",
+            "1:51 people.ann.retired: must be true or false | Write `true` or `false`.",
+        ),
+        (
+            "people: {ann: {address: ann@example.org, role: leaders}}\n",
+            "1:48 people.ann.role: `leaders` is not known here | Did you mean `leader`?",
+        ),
+        (
+            "people: {system: {address: ann@example.org}}\n",
+            "1:10 people.system: nobody may be called `system`"
+            " | That is what the daemon is called; choose another name.",
+        ),
+        (
+            "people: {Ann Lee: {address: ann@example.org}}\n",
+            "1:10 people.Ann Lee: `Ann Lee` cannot be the id of a person"
+            " | Use up to 16 small letters, digits, `_` and `-`; the full name stands in `name`.",
+        ),
+        (
+            "queues: {a/b: }\n",
+            "1:10 queues.a/b: `a/b` cannot be a name | Use up to 40 letters, digits, `_`, `-`, `.`, and spaces inside.",
+        ),
+        ("store: 3\n", "1:8 store: must be text | Put it in quotes."),
+        (
+            "calendars: {office: {holidays: fr}}\n",
+            "1:32 calendars.office.holidays: the holidays of `fr` are not known | Did you mean `FR`?",
+        ),
+        (
+            "calendars: {office: {holidays: {country: XX}}}\n",
+            "1:42 calendars.office.holidays.country: the holidays of `XX` are not known"
+            " | Write the two capital letters of the country, as in `FR` or `DE`.",
+        ),
+        (
+            "calendars: {office: {holidays: {country: DE, subdivision: by}}}\n",
+            "1:59 calendars.office.holidays.subdivision: `by` is no part of DE with holidays of its own"
+            " | Did you mean `BY`?",
+        ),
+        (
+            "calendars: {office: {holidays: {subdivision: BY}}}\n",
+            "1:46 calendars.office.holidays.subdivision: needs the country it is a part of | Add `country`.",
+        ),
+        (
+            "calendars: {office: {holidays: {country: XX, subdivision: BY}}}\n",
+            "1:42 calendars.office.holidays.country: the holidays of `XX` are not known"
+            " | Write the two capital letters of the country, as in `FR` or `DE`.",
+        ),
+        (
+            "calendars: {office: {holidays: [24.12.]}}\n",
+            "1:33 calendars.office.holidays[0]: `24.12.` is no date | Write year, month and day as in `2026-12-24`.",
+        ),
+        (
+            "calendars: {office: {days: []}}\n",
+            "1:28 calendars.office.days: names no day | Write days as in `mon-fri` or `[mon, wed, fri]`.",
+        ),
+        (
+            "calendars: {office: {hours: []}}\n",
+            "1:29 calendars.office.hours: there is no working time in this calendar | Write hours as in `09:00-17:00`.",
+        ),
+        (
+            "calendars: {office: {days: mon-fri, hours: {mon: 09:00-12:00}}}\n",
+            "1:44 calendars.office.hours: names the days, and so does `days` | Keep one of the two.",
+        ),
+        (
+            "outgoing: stop\n",
+            "1:11 outgoing: is not one of the ways mail can go | Write `send`, `hold` or `{redirect: ADDRESS}`.",
+        ),
+        (
+            "outgoing: redirect\n",
+            "1:11 outgoing: needs an address to redirect to | Write `send`, `hold` or `{redirect: ADDRESS}`.",
+        ),
+        (
+            "outgoing: {redirect: nobody}\n",
+            "1:11 outgoing: `nobody` is no e-mail address"
+            " | Write it as in `support@example.org`, without name and angle brackets.",
+        ),
+        (
+            "outgoing: {redirect: SUPPORT@example.org}\n",
+            "1:22 outgoing.redirect: `SUPPORT@example.org` is an address of a mailbox here"
+            " | Every mail would come back as a new one: write an address outside mailcase.",
+        ),
+        (
+            "people: {ann: {address: support@example.org}}\n",
+            "1:25 people.ann.address: `support@example.org` is an address of a mailbox here"
+            " | Notices to it would come back as new mail: write the person's own address.",
+        ),
+        ("limits: {attempts: 0}\n", "1:20 limits.attempts: must be at least 1"),
+        ("limits: {attempts: '3'}\n", "1:20 limits.attempts: must be a whole number"),
+        ("limits: {attempts: }\n", "1:19 limits.attempts: needs a value | Leave the line out for the default."),
+        (
+            "limits: {lease: 0 minutes}\n",
+            "1:17 limits.lease: must be more than zero | Leave the line out for the default.",
+        ),
+        ("limits: {lese: 5 minutes}\n", "1:10 limits.lese: the key `lese` is not known | Did you mean `lease`?"),
+        (
+            "limits: {message_bytes: 25 MiBB}\n",
+            "1:25 limits.message_bytes: `25 MiBB` is no size"
+            " | Write bytes, or a number and kB, MB, GB, KiB, MiB or GiB, as in `25 MiB`.",
+        ),
+        (
+            "limits: {message_bytes: 0}\n",
+            "1:25 limits.message_bytes: must be more than zero"
+            " | Write bytes, or a number and kB, MB, GB, KiB, MiB or GiB, as in `25 MiB`.",
+        ),
+        (
+            "limits: {message_bytes: true}\n",
+            "1:25 limits.message_bytes: is no size"
+            " | Write bytes, or a number and kB, MB, GB, KiB, MiB or GiB, as in `25 MiB`.",
+        ),
+        (
+            "limits: {key_renewal: 500 days}\n",
+            "1:23 limits.key_renewal: must be shorter than `key_lifetime` (400 days):"
+            " the next key must be made before the last one ends",
+        ),
+        (
+            "limits: {lease: 5 seconds}\n",
+            "1:17 limits.lease: must be longer than `read_timeout` (10 seconds):"
+            " a mail would be claimed again while it is read",
+        ),
+    ],
+)
+def test_a_problem_of_the_whole_file(check: Check, text: str, problem: str | None) -> None:
+    assert check(text) == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("process", "problem"),
+    [
+        ("{queue: suport}", "3:20 processes.enquiry.queue: the queue `suport` is not known | Did you mean `support`?"),
+        ("{queue: x}", "3:20 processes.enquiry.queue: the queue `x` is not known | Known here: support."),
+        (
+            "{allocation: [ann, bob]}",
+            "3:31 processes.enquiry.allocation[1]: the person `bob` is not known | Known here: ann.",
+        ),
+        (
+            "{due: {add: 2 days, calendar: offce}}",
+            "3:42 processes.enquiry.due.calendar: the calendar `offce` is not known | Did you mean `office`?",
+        ),
+        (
+            "{due: {add: 2 working days}}",
+            "3:24 processes.enquiry.due.add: is working time, and no calendar says what that is"
+            " | Add `calendar: NAME`.",
+        ),
+        (
+            "{due: 2 working hours}",
+            "3:18 processes.enquiry.due: is working time, and no calendar says what that is | Add `calendar: NAME`.",
+        ),
+        (
+            "{due: {add: 2 days, next_morning: true}}",
+            "3:46 processes.enquiry.due.next_morning: needs a calendar | Add `calendar: NAME`.",
+        ),
+        (
+            "{due: {add: 2 days, calendar: office, next_morning: true, end_of_day: true}}",
+            "3:82 processes.enquiry.due.end_of_day: cannot go with `next_morning` (SL-11) | Keep one of the two.",
+        ),
+        (
+            "{due: {calendar: office}}",
+            "3:13 processes.enquiry.due.add: is missing"
+            " | Say how long after its start the case is due, as in `add: 2 days`.",
+        ),
+        ("{due: -2 days}", "3:18 processes.enquiry.due: must be more than zero | Leave the line out for the default."),
+        (
+            "{due: [2]}",
+            "3:18 processes.enquiry.due: must be a mapping | Write `key: value` lines below it, each indented.",
+        ),
+        (
+            "{feedback_window: 5 working days}",
+            "3:30 processes.enquiry.feedback_window: is working time, and no calendar says what that is"
+            " | Write `{length: 5 working days, calendar: NAME}`, or a calendar in the due rule.",
+        ),
+        (
+            "{feedback_window: {length: 5 days, calendar: office}}",
+            "3:57 processes.enquiry.feedback_window.calendar: has no use: the window is counted in days of any kind"
+            " | Write working days, or leave the calendar out.",
+        ),
+        (
+            "{feedback_window: 3 hours}",
+            "3:30 processes.enquiry.feedback_window: a feedback window is counted in days"
+            " | Write days or working days, as in `5 working days`.",
+        ),
+        (
+            "{feedback_window: 0 days}",
+            "3:30 processes.enquiry.feedback_window: must be more than zero | Leave the line out for the default.",
+        ),
+        (
+            "{wait_reasons: [{name: client, ask: customer}]}",
+            "3:48 processes.enquiry.wait_reasons[0].ask: `customer` is not known here | Known here: requester.",
+        ),
+        (
+            "{wait_reasons: [client, {name: client}]}",
+            "3:43 processes.enquiry.wait_reasons[1].name: the reason `client` already stands in line 3"
+            " | Each may stand once only.",
+        ),
+        (
+            "{notices: {reopend: true}}",
+            "3:23 processes.enquiry.notices.reopend: `reopend` is not known here | Did you mean `reopened`?",
+        ),
+        (
+            "{notices: {reopened: on}}",
+            "3:33 processes.enquiry.notices.reopened: must be true or false | Write `true` or `false`.",
+        ),
+        ("{wait_reasons: client}", "3:27 processes.enquiry.wait_reasons: must be a list | Write it as in `[a, b]`."),
+    ],
+)
+def test_a_problem_of_a_process(check: Check, process: str, problem: str) -> None:
+    text = f"""\
+calendars: {{office: {{}}}}
+processes:
+  enquiry: {process}
+people: {{ann: {{address: ann@example.org}}}}
+queues: {{support: {{}}}}
+mailboxes: {{desk: {{receive: {{kind: smtp, listen: "127.0.0.1:25"}}, addresses: [a@example.org], fallback: enquiry}}}}
+"""
+
+    assert check(text, base="") == [problem]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "routes: [{to: sales@example.org, process: enquiry}]",
+            "6:19 mailboxes.desk.routes[0].to: `sales@example.org` is no address of this mailbox"
+            " | Known here: billing@example.org, support@example.org.",
+        ),
+        (
+            "routes: [{to: suport@example.org, process: enquiry}]",
+            "6:19 mailboxes.desk.routes[0].to: `suport@example.org` is no address of this mailbox"
+            " | Did you mean `support@example.org`?",
+        ),
+        (
+            "routes: [{to: nobody, process: enquiry}]",
+            "6:19 mailboxes.desk.routes[0].to: `nobody` is no e-mail address"
+            " | Write it as in `support@example.org`, without name and angle brackets.",
+        ),
+        (
+            "routes: [{process: enqiry}]",
+            "6:24 mailboxes.desk.routes[0].process: the process `enqiry` is not known | Did you mean `enquiry`?",
+        ),
+        (
+            "routes: [{process: old}]",
+            "6:24 mailboxes.desk.routes[0].process: the process `old` is retired and starts no new cases"
+            " | Name another process.",
+        ),
+        (
+            "routes: [{to: billing@example.org}]",
+            "6:14 mailboxes.desk.routes[0].process: is missing | Name the process that the route starts.",
+        ),
+        (
+            'routes: [{to: "*", process: enquiry}]',
+            "6:14 mailboxes.desk.routes[0].from: is missing: a wildcard route must say who writes"
+            ' | Name the senders, as in `from: ["*@example.org"]` (EM-33).',
+        ),
+        (
+            'routes: [{to: "*", from: "*", process: enquiry}]',
+            "6:30 mailboxes.desk.routes[0].from: may not stand for everybody"
+            ' | Name addresses or domains, as in `["*@example.org"]`.',
+        ),
+        (
+            'routes: [{to: "*", from: [a@example.org, "*@*"], process: enquiry}]',
+            "6:46 mailboxes.desk.routes[0].from[1]: may not stand for everybody"
+            ' | Name addresses or domains, as in `["*@example.org"]`.',
+        ),
+        (
+            "routes: [{from: [], process: enquiry}]",
+            "6:21 mailboxes.desk.routes[0].from: is empty | Leave the line out.",
+        ),
+        (
+            "routes: [{importance: urgent, process: enquiry}]",
+            "6:27 mailboxes.desk.routes[0].importance: `urgent` is not known here | Known here: high, low, normal.",
+        ),
+        (
+            "routes: [{attachments: [a b], process: enquiry}]",
+            "6:29 mailboxes.desk.routes[0].attachments[0]: is no ending of a file name"
+            " | Write endings as in `[pdf, xlsx]`.",
+        ),
+        (
+            "routes: [enquiry]",
+            "6:14 mailboxes.desk.routes[0]: must be a mapping | Write `key: value` lines below it, each indented.",
+        ),
+        ("routes: enquiry", "6:13 mailboxes.desk.routes: must be a list | Write it as in `[a, b]`."),
+        ("enabled: 1", "6:14 mailboxes.desk.enabled: must be true or false | Write `true` or `false`."),
+    ],
+)
+def test_a_problem_of_a_mailbox(check: Check, line: str, problem: str) -> None:
+    text = f"""\
+processes: {{enquiry: {{}}, old: {{retired: true}}}}
+mailboxes:
+  desk:
+    receive: {{kind: smtp, listen: "127.0.0.1:2525"}}
+    addresses: [support@example.org, billing@example.org]
+    {line}
+    fallback: enquiry
+"""
+
+    assert check(text, base="") == [problem]
+
+
+@pytest.mark.parametrize(
+    ("receive", "problem"),
+    [
+        ("", "receive: needs a value | Say how mail comes in: `kind` is imap, smtp or lmtp."),
+        ("{}", "receive.kind: is missing | Write imap, smtp or lmtp."),
+        ("{kind: pop3}", "receive.kind: `pop3` is not known here | Known here: imap, lmtp, smtp."),
+        ("{kind: smtp}", "receive.listen: is missing | Write host and port, as in `127.0.0.1:2525`."),
+        ("{kind: smtp, listen: 25}", "receive.listen: needs a host before the port | Write host and port"),
+        ("{kind: smtp, listen: '*:25'}", "receive.listen: `*:25` is no host and port | Write host and port"),
+        ("{kind: smtp, listen: 'a_b:25'}", "receive.listen: `a_b` is no host | Write a name or an IP address"),
+        ("{kind: smtp, listen: '127.0.0.1:70000'}", "receive.listen: the port 70000 is above 65535 | Write host"),
+        ("{kind: lmtp, listen: '[::1]:24', foldr: x}", "receive.foldr: the key `foldr` is not known | Known here:"),
+        ("{kind: imap, password_file: p, host: a b}", "receive.host: `a b` is no host | Write a name or an IP address"),
+        ("{kind: imap, password_file: p}", "receive.host: is missing | Write the name of the IMAP server."),
+        (
+            "{kind: imap, host: h}",
+            "receive.password_file: is missing | Write the path of a file that holds the password alone.",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, foldr: x}",
+            "receive.foldr: the key `foldr` is not known | Did you mean `folder`?",
+        ),
+        ("{kind: imap, host: h, password_file: p, port: 70000}", "receive.port: must be at most 65535"),
+        (
+            "{kind: imap, host: h, password_file: p, tls: ssl}",
+            "receive.tls: `ssl` is not known here | Known here: none, starttls, tls.",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, tls: none}",
+            "receive.tls: mail and password would go to `h` for everybody to read | Write tls or starttls",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, folder: 'a*'}",
+            "receive.folder: `a*` is no name of a folder | Write",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, folder: ' a'}",
+            "receive.folder: ` a` is no name of a folder | Write",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, after: {move: inbox}}",
+            "receive.after.move: mail cannot be moved into `inbox`, the folder it is taken from | Name another folder.",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, after: delete}",
+            "receive.after: is not one of the ways to leave a mail behind | Write `move`",
+        ),
+        (
+            "{kind: imap, host: h, password_file: p, start: 2026-01-01}",
+            "receive.start: `2026-01-01` is not known here | Known here: all, now.",
+        ),
+        (
+            "{kind: imap, host: h, password: hunter2}",
+            "receive.password: secrets do not stand in this file"
+            " | Put it alone into a file, `chmod 600` that, and write `password_file: PATH`.",
+        ),
+    ],
+)
+def test_a_problem_of_how_mail_comes_in(check: Check, receive: str, problem: str) -> None:
+    text = f"""\
+mailboxes: {{desk: {{receive: {receive}, addresses: [support@example.org], fallback: enquiry}}}}
+processes: {{enquiry: {{}}}}
+"""
+
+    found = check(text, base="")
+
+    assert any(problem in one for one in found), found
+    assert not any("hunter2" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("relay", "problem"),
+    [
+        ("{}", "1:1 relay.host: is missing | Write the name of your SMTP server."),
+        ("smtp.example.org", "1:8 relay: must be a mapping | Write `key: value` lines below it, each indented."),
+        ("{host: h, user: u}", "1:1 relay.password_file: is missing beside `user` | Write both or none."),
+        ("{host: h, password_file: p}", "1:1 relay.user: is missing beside `password_file` | Write both or none."),
+        (
+            "{host: h, tls: none}",
+            "1:23 relay.tls: mail and password would go to `h` for everybody to read"
+            " | Write tls or starttls; none is for this machine alone (127.0.0.1, ::1, localhost).",
+        ),
+        ("{host: h, connections: 100}", "1:31 relay.connections: must be at most 20"),
+        (
+            "{maildir: out, host: h}",
+            "1:23 relay.host: has no use beside `maildir`, which sends nothing | Keep one of the two.",
+        ),
+        (
+            "{host: h, Password: hunter2}",
+            "1:18 relay.Password: secrets do not stand in this file"
+            " | Put it alone into a file, `chmod 600` that, and write `password_file: PATH`.",
+        ),
+    ],
+)
+def test_a_problem_of_the_relay(check: Check, relay: str, problem: str) -> None:
+    assert check(f"relay: {relay}\n") == [problem]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "'::1'"])
+def test_this_machine_may_be_spoken_to_in_the_open(check: Check, host: str) -> None:
+    assert check(f"relay: {{host: {host}, tls: none}}\n") == []
+
+
+def test_a_secret_has_no_place_elsewhere_either(check: Check) -> None:
+    assert check("token: hunter2\n") == ["1:1 token: secrets do not stand in this file | No secret belongs here."]
+
+
+def test_two_people_cannot_share_a_login_or_an_address(check: Check) -> None:
+    found = check("""\
+        people:
+          ann: {address: ann@example.org, login: ann}
+          bob: {address: Ann@Example.org, login: ann}
+        """)
+
+    assert found == [
+        "3:18 people.bob.address: the address `ann@example.org` already stands in line 2 | Each may stand once only.",
+        "3:42 people.bob.login: the login `ann` already stands in line 2 | Each may stand once only.",
+    ]
+
+
+def test_an_address_belongs_to_one_mailbox(check: Check) -> None:
+    found = check(
+        """\
+        processes: {enquiry: {}}
+        mailboxes:
+          desk:
+            receive: {kind: smtp, listen: "127.0.0.1:2525"}
+            addresses: [support@example.org, Support@Example.org]
+            fallback: enquiry
+          other:
+            receive: {kind: lmtp, listen: "127.0.0.1:2526"}
+            addresses:
+              support@example.org: {name: Support}
+            fallback: enquiry
+        """,
+        base="",
+    )
+
+    assert found == [
+        "5:38 mailboxes.desk.addresses[1]: the address `support@example.org` already stands in line 5"
+        " | An address belongs to one mailbox.",
+        "10:28 mailboxes.other.addresses.support@example.org: the address `support@example.org` already stands in"
+        " line 5 | An address belongs to one mailbox.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "is_taken"),
+    [
+        ("127.0.0.1:2525", True),
+        ("0.0.0.0:2525", True),
+        ("[::]:2525", True),
+        ("127.0.0.2:2525", False),
+        ("127.0.0.1:2526", False),
+        ("127.0.0.1:x", None),
+    ],
+)
+def test_two_listeners_cannot_share_a_port(check: Check, second: str, is_taken: bool | None) -> None:
+    text = f"""\
+processes: {{enquiry: {{}}}}
+mailboxes:
+  a: {{receive: {{kind: smtp, listen: "127.0.0.1:2525"}}, addresses: [a@example.org], fallback: enquiry}}
+  b: {{receive: {{kind: lmtp, listen: "{second}"}}, addresses: [b@example.org], fallback: enquiry}}
+"""
+
+    found = check(text, base="")
+
+    taken = "4:34 mailboxes.b.receive.listen: the port 2525 already stands in line 3"
+    assert any(taken in one for one in found) == (is_taken is True)
+    assert (found == []) == (is_taken is False)
+
+
+def test_free_ports_and_switched_off_listeners_collide_with_nothing(check: Check) -> None:
+    text = """\
+processes: {enquiry: {}}
+mailboxes:
+  a: {receive: {kind: smtp, listen: "127.0.0.1:0"}, addresses: [a@example.org], fallback: enquiry}
+  b: {receive: {kind: smtp, listen: "127.0.0.1:0"}, addresses: [b@example.org], fallback: enquiry}
+  c: {receive: {kind: smtp, listen: "127.0.0.1:25"}, addresses: [c@example.org], fallback: enquiry}
+  d: {receive: {kind: smtp, listen: "127.0.0.1:25"}, addresses: [d@example.org], fallback: enquiry, enabled: false}
+"""
+
+    assert check(text, base="") == []
+
+
+def test_a_folder_of_an_account_belongs_to_one_mailbox(check: Check) -> None:
+    text = """\
+processes: {enquiry: {}}
+mailboxes:
+  a: {receive: {kind: imap, host: h, password_file: p}, addresses: [a@example.org], fallback: enquiry}
+  b: {receive: {kind: imap, host: h, password_file: p, user: a@example.org}, addresses: [b@x.org], fallback: enquiry}
+  c: {receive: {kind: imap, host: h, password_file: p, folder: Sales}, addresses: [c@example.org], fallback: enquiry}
+"""
+
+    assert check(text, base="") == [
+        "4:16 mailboxes.b.receive: this folder of the same account already stands in line 3"
+        " | A folder belongs to one mailbox; that may have several addresses."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "local_part", "mode", "is_too_long"),
+    [
+        ("smtp", "a" * 19, "", False),
+        ("smtp", "a" * 20, "", True),
+        ("smtp", "a" * 20, "reply_address: plain", False),
+        ("imap", "a" * 20, "", False),
+        ("imap", "a" * 20, "reply_address: plus", True),
+        ("imap", "a" * 20, "reply_address: catch-all", True),
+    ],
+)
+def test_an_address_leaves_room_for_the_signature(
+    check: Check, kind: str, local_part: str, mode: str, is_too_long: bool
+) -> None:
+    source = {"smtp": 'listen: "127.0.0.1:25"', "imap": "host: h, password_file: p"}[kind]
+    text = f"""\
+processes: {{enquiry: {{}}}}
+mailboxes:
+  desk:
+    receive: {{kind: {kind}, {source}}}
+    addresses: {{{local_part}@example.org: {{{mode}}}}}
+    fallback: enquiry
+"""
+
+    found = check(text, base="")
+
+    problem = (
+        f"5:17 mailboxes.desk.addresses.{local_part}@example.org: `{local_part}` is too long for signed reply"
+        " addresses, which leave 19 characters | Write `reply_address: plain` for this address."
+    )
+    assert found == ([problem] if is_too_long else [])
+
+
+def test_no_control_character_reaches_a_mail_server(check: Check) -> None:
+    """I12"""
+    text = """\
+processes: {enquiry: {}}
+people: {ann: {address: ann@example.org, name: "Ann\\nBcc: x"}}
+mailboxes:
+  desk:
+    receive: {kind: imap, host: h, password_file: p, user: "a\\r\\nA1 DELETE INBOX", folder: "a\\x7f"}
+    addresses: {support@example.org: {name: "a\\uD800", signature: "one\\ntwo"}, b@example.org: {signature: "a\\e"}}
+    fallback: enquiry
+queues: {"a\\x00": {}}
+"""
+    hint = "Leave it out: it could end a command to a mail server or a header."
+
+    found = check(text, base="")
+
+    assert [one for one in found if one.endswith(hint)] == [
+        f"2:48 people.ann.name: has a control character | {hint}",
+        f"5:60 mailboxes.desk.receive.user: has a control character | {hint}",
+        f"5:92 mailboxes.desk.receive.folder: has a control character | {hint}",
+        f"6:45 mailboxes.desk.addresses.support@example.org.name: has a control character | {hint}",
+        f"6:107 mailboxes.desk.addresses.b@example.org.signature: has a control character | {hint}",
+    ]
+    assert any(one.startswith(r"8:10 queues.a\x00: `a\x00` cannot be a name") for one in found)
+
+
+def test_every_process_says_its_queue_when_there_are_several(check: Check) -> None:
+    found = check("queues: {a: {}, b: {}}\n")
+
+    assert found == [
+        "2:13 processes.enquiry.queue: is missing, and there is more than one queue | Name one of a, b.",
+    ]
+
+
+def test_a_queue_that_nobody_wrote_is_not_known(check: Check) -> None:
+    found = check("people: {ann: {address: ann@example.org, queues: [support]}}\n")
+
+    assert found == ["1:51 people.ann.queues[0]: the queue `support` is not known | Known here: main."]
+
+
+def test_a_person_of_whom_nobody_is_known_is_to_be_written(check: Check) -> None:
+    text = """\
+processes: {enquiry: {allocation: [ann]}}
+mailboxes: {desk: {receive: {kind: smtp, listen: "127.0.0.1:25"}, addresses: [a@example.org], fallback: enquiry}}
+"""
+
+    assert check(text, base="") == [
+        "1:36 processes.enquiry.allocation[0]: the person `ann` is not known | Write it under `people`."
+    ]
+
+
+def test_a_mailbox_without_fallback_is_incomplete(check: Check) -> None:
+    """EM-3"""
+    text = """\
+processes: {enquiry: {}, old: {retired: true}}
+mailboxes:
+  desk:
+    receive: {kind: smtp, listen: "127.0.0.1:25"}
+    addresses: [a@example.org]
+  other:
+    receive: {kind: smtp, listen: "127.0.0.1:26"}
+    addresses: [b@example.org]
+    fallback: old
+"""
+
+    assert check(text, base="") == [
+        "3:3 mailboxes.desk.fallback: is missing"
+        " | Every mailbox names the process that takes what no route takes (EM-3).",
+        "9:15 mailboxes.other.fallback: the process `old` is retired and starts no new cases | Name another process.",
+    ]
+
+
+def test_a_file_needs_a_process_and_a_mailbox(check: Check) -> None:
+    needs = (
+        "Write at least one kind of case, as in `processes: {enquiry: {}}`.",
+        "Write at least one mailbox that cases come from.",
+    )
+
+    assert check("language: en\n", base="") == [
+        f"1:1 mailboxes: is missing | {needs[1]}",
+        f"1:1 processes: is missing | {needs[0]}",
+    ]
+    assert check("processes:\nmailboxes: {}\n", base="") == [
+        f"1:11 processes: is empty | {needs[0]}",
+        f"2:12 mailboxes: is empty | {needs[1]}",
+    ]
+
+
+def test_a_file_is_a_mapping(check: Check) -> None:
+    assert check("- a\n", base="") == ["1:1 : must be a mapping | Write `key: value` lines below it, each indented."]
+
+
+def test_addresses_are_told_one_by_one_in_a_list_too(check: Check) -> None:
+    text = """\
+processes: {enquiry: {}}
+mailboxes:
+  desk:
+    receive: {kind: smtp, listen: "127.0.0.1:25"}
+    addresses: [a@example.org, nonsense]
+    fallback: enquiry
+  other:
+    receive: {kind: smtp, listen: "127.0.0.1:26"}
+    addresses: [3]
+    fallback: enquiry
+"""
+
+    assert check(text, base="") == [
+        "5:32 mailboxes.desk.addresses[1]: `nonsense` is no e-mail address"
+        " | Write it as in `support@example.org`, without name and angle brackets.",
+        "9:16 mailboxes.other.addresses: must be a mapping | Write `name: value` lines below it, each indented.",
+    ]
+
+
+def test_every_problem_is_told_at_once_in_the_order_of_the_file(check: Check) -> None:
+    found = check(
+        """\
+        languge: en
+        people:
+          ann: {address: ann, login: ann}
+          bob: {address: bob@example.org, login: ann, queues: [x]}
+        processes:
+          enquiry: {due: 2 working days, feedback_window: soon, allocation: [an]}
+          billing: {queue: *x}
+        mailboxes:
+          desk:
+            receive: {kind: imap, host: mail.example.org, tls: none, password: x}
+            addresses: {support@example.org: {reply_address: minus}}
+            routes:
+              - {to: sales@example.org, process: billng}
+            language: fr
+        relay: {host: h, user: u}
+        people: {}
+        """,
+        base="",
+    )
+
+    assert [one.partition(" ")[0] for one in found] == [
+        "1:1",
+        "3:18",
+        "4:42",
+        "4:56",
+        "6:18",
+        "6:51",
+        "6:70",
+        "7:20",
+        "9:3",
+        "10:5",
+        "10:56",
+        "10:62",
+        "11:54",
+        "13:14",
+        "13:42",
+        "14:5",
+        "15:1",
+        "16:1",
+    ]
+
+
+def test_what_has_a_problem_already_gets_no_second_one(check: Check) -> None:
+    found = check("language: &x en\npeople: *x\n")
+
+    assert found == [
+        "2:9 : the alias `*x` (its anchor stands in line 1) is not used here"
+        ' | Write the value out in each place; text that begins with * or & stands in quotes: "*@example.org".'
+    ]
+
+
+def test_a_problem_names_the_file_as_the_operator_did(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write("x: 1\n")
+    monkeypatch.chdir(tmp_path)
+
+    problems = check_file(Path("mailcase.yaml"), environment={})
+
+    assert str(problems[0]).startswith("mailcase.yaml:1:1: mailboxes: is missing\n    Write")
