@@ -46,6 +46,12 @@ def _safe_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return event
 
 
+def _name_first(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Puts time, level and name before the facts, as a reader's eye wants them."""
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return {**head, **event}
+
+
 def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
     """Configures logging for this process; called once by whoever has the command line."""
     stream = stream or sys.stderr
@@ -61,6 +67,7 @@ def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _safe_values,
+            _name_first,
             *tail,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -32,22 +32,19 @@ def test_the_file_named_wins_over_the_variable_and_the_variable_over_the_folder(
     assert settings_file(None, {}) == Path("config.example.yaml")
 
 
-def test_without_any_file_all_that_was_tried_is_told(
-    folder: Path, mailcase: Mailcase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "config.yaml").unlink()
-    monkeypatch.setattr("mailcase.cli.session.PLACES", (Path("config.yaml"), folder / "etc" / "config.yaml"))
+def test_without_any_file_all_that_was_tried_is_told(folder: Path) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        settings_file(None, {}, places=(folder / "a.yaml", folder / "b.yaml"))
 
-    result = mailcase("case", "list")
+    assert f"tried {folder}/a.yaml, {folder}/b.yaml" in str(wrong.value)
+    assert "mailcase config example" in str(wrong.value)
+
+
+def test_a_named_file_that_is_missing_is_not_replaced_by_another(mailcase: Mailcase) -> None:
+    result = mailcase("case", "list", "--config", "nowhere.yaml")
 
     assert result.exit_code == 78
-    assert f"tried config.yaml, {folder}/etc/config.yaml" in result.stderr
-    assert "mailcase config example" in result.stderr
-
-
-def test_a_named_file_that_is_missing_is_not_replaced_by_another(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere.yaml: there is no such file"):
-        settings_file(Path("nowhere.yaml"), {})
+    assert "nowhere.yaml: there is no such file" in result.stderr
 
 
 def test_the_option_stands_before_or_after(folder: Path, mailcase: Mailcase) -> None:

@@ -20,6 +20,8 @@ from mailcase.cli.table import columns_of
 from mailcase.inbound.control import Response
 
 WIDTH = 60
+#: The command as it is installed.
+MAILCASE = str(Path(sys.executable).with_name("mailcase"))
 
 
 def on_a_terminal(folder: Path, *words: str, typed: bytes = b"", **environment: str) -> tuple[int, str]:
@@ -27,7 +29,7 @@ def on_a_terminal(folder: Path, *words: str, typed: bytes = b"", **environment: 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-m", "mailcase", *words],
+        [MAILCASE, *words],
         cwd=folder,
         stdin=theirs,
         stdout=theirs,
@@ -69,13 +71,8 @@ def test_a_terminal_has_colours_and_a_pipe_or_no_color_has_none(daemon: Scripted
     _, coloured = on_a_terminal(folder, "case", "show", "1042-C")
     _, plain = on_a_terminal(folder, "case", "show", "1042-C", NO_COLOR="1")
     _, dumb = on_a_terminal(folder, "case", "show", "1042-C", TERM="dumb")
-    piped = subprocess.run(
-        [sys.executable, "-m", "mailcase", "case", "show", "1042-C"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [MAILCASE, "case", "show", "1042-C"]
+    piped = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
 
     assert "\x1b[1m" in coloured
     assert "\x1b" not in plain + dumb + piped.stdout

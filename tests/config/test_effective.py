@@ -28,7 +28,10 @@ people:
   bob: {address: bob@example.org, retired: true, language: en}
 queues: {support: {}, sales: {}}
 calendars:
-  office: {days: mon-thu, hours: [08:00-12:00, 13:00-24:00], holidays: {country: DE, subdivision: BY, extra: [2026-12-24]}}
+  office:
+    days: mon-thu
+    hours: [08:00-12:00, 13:00-24:00]
+    holidays: {country: DE, subdivision: BY, extra: [2026-12-24]}
   shop: {hours: {sat: 09:00-12:00}, time_zone: America/New_York}
 processes:
   enquiry:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailcase.config import reader
 from mailcase.config.example import example
-from mailcase.config.settings import ListenerSource, MaildirRelay
+from mailcase.config.settings import ListenerKind, ListenerSource, MaildirRelay
 from mailcase.core.case import MailboxName
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,7 @@ def test_the_example_works_as_it_stands() -> None:
     settings = reader.load(ROOT / "config.example.yaml", environment={})
 
     desk = settings.mailboxes[MailboxName("desk")]
-    assert desk.source == ListenerSource(kind=desk.source.kind, host="127.0.0.1", port=2525)
+    assert desk.source == ListenerSource(kind=ListenerKind.SMTP, host="127.0.0.1", port=2525)
     assert desk.addresses[0].address == "support@example.org"
     assert settings.store == ROOT / "var" / "mailcase.db"
     assert settings.relay == MaildirRelay(path=ROOT / "var" / "outgoing")

@@ -128,6 +128,7 @@ def test_what_reads_differently_from_how_it_looks_is_refused(text: str, problem:
             "found unexpected end of stream",
         ),
         ("a: 1\nb: \x07\n", "m.yaml:2:4: the character U+0007 may not stand in YAML"),
+        ('a: "\\U00110000"\n', "m.yaml:1:7: cannot be read as YAML"),
         ('a: "\\UFFFFFFFF"\n', "m.yaml:1:7: cannot be read as YAML"),
         (f"%YAML 1.{'9' * 5000}\n---\na: 1\n", "m.yaml:1:9: cannot be read as YAML"),
         ("a: " + "[" * 1000, "m.yaml:1:33: cannot be read as YAML: it is nested too deeply"),

@@ -110,7 +110,9 @@ def test_a_secret_must_be_a_file_with_something_in_it(write: Write, tmp_path: Pa
     (tmp_path / "loop").symlink_to("loop")
     text = IMAP.replace("SECRET", "NAME")
 
-    assert _problems(write, text.replace("NAME", "none"), {}) == ["`none` cannot be used: No such file or directory"]
+    assert _problems(write, text.replace("NAME", "none"), {}) == [
+        f"`{tmp_path / 'none'}` cannot be used: No such file or directory"
+    ]
     assert _problems(write, text.replace("NAME", "folder"), {}) == [f"`{tmp_path / 'folder'}` is no file"]
     assert _problems(write, text.replace("NAME", "empty"), {}) == [f"`{tmp_path / 'empty'}` is empty"]
     assert "symbolic links" in _problems(write, text.replace("NAME", "loop"), {})[0]
@@ -122,14 +124,15 @@ def test_a_secret_must_be_readable(write: Write, tmp_path: Path) -> None:
 
     found = _problems(write, IMAP.replace("SECRET", "desk.secret"), {})
 
-    assert found == ["`desk.secret` cannot be used: Permission denied"]
+    assert found == [f"`{tmp_path / 'desk.secret'}` cannot be used: Permission denied"]
 
 
-def test_the_secret_of_the_relay_is_looked_at_too(check: Check) -> None:
+def test_the_secret_of_the_relay_is_looked_at_too(check: Check, tmp_path: Path) -> None:
     found = check("relay: {host: h, user: u, password_file: none}\n", needs_secrets=True)
 
     assert found == [
-        "1:42 relay.password_file: `none` cannot be used: No such file or directory | Check path and permissions."
+        f"1:42 relay.password_file: `{tmp_path / 'none'}` cannot be used: No such file or directory"
+        " | Check path and permissions."
     ]
 
 
@@ -170,13 +173,15 @@ def test_certificates_and_folders_of_templates_must_exist(check: Check, tmp_path
             fallback: enquiry
         """,
         base="",
+        needs_secrets=True,
     )
 
     assert found == [
         f"1:12 templates: `{tmp_path / 'file'}` is no folder | Write the folder that holds the templates.",
-        "2:27 relay.ca_file: `ca.pem` cannot be used: No such file or directory | Check path and permissions.",
-        "7:50 mailboxes.desk.addresses.support@example.org.templates: `letters` cannot be used: No such file or"
-        " directory | Check path and permissions.",
+        f"2:27 relay.ca_file: `{tmp_path / 'ca.pem'}` cannot be used: No such file or directory"
+        " | Check path and permissions.",
+        f"7:50 mailboxes.desk.addresses.support@example.org.templates: `{tmp_path / 'letters'}` cannot be used:"
+        " No such file or directory | Check path and permissions.",
     ]
 
 
@@ -202,7 +207,7 @@ def test_the_path_of_the_socket_must_fit_into_the_system(check: Check) -> None:
 
 
 def test_a_zero_byte_ends_no_path(check: Check) -> None:
-    found = check('store: "a\\0b"\ntemplates: "a\\0b"\nrelay: {host: h, ca_file: "a\\0b"}\n')
+    found = check('store: "a\\0b"\ntemplates: "a\\0b"\nrelay: {host: h, ca_file: "a\\0b"}\n', needs_secrets=True)
 
     assert [one.partition(" ")[0] for one in found] == ["1:8", "2:12", "3:27"]
 

@@ -111,6 +111,7 @@ Check = Callable[..., list[str]]
             "1:59 calendars.office.holidays.subdivision: `by` is no part of DE with holidays of its own"
             " | Did you mean `BY`?",
         ),
+        ("calendars: {office: {holidays: {country: , extra: []}}}\n", None),
         (
             "calendars: {office: {holidays: {subdivision: BY}}}\n",
             "1:46 calendars.office.holidays.subdivision: needs the country it is a part of | Add `country`.",
@@ -538,7 +539,7 @@ mailboxes:
 
     found = check(text, base="")
 
-    taken = "4:34 mailboxes.b.receive.listen: the port 2525 already stands in line 3"
+    taken = "4:37 mailboxes.b.receive.listen: the port 2525 already stands in line 3"
     assert any(taken in one for one in found) == (is_taken is True)
     assert (found == []) == (is_taken is False)
 
@@ -708,12 +709,17 @@ mailboxes:
     receive: {kind: smtp, listen: "127.0.0.1:26"}
     addresses: [3]
     fallback: enquiry
+  third:
+    receive: {kind: smtp, listen: "127.0.0.1:27"}
+    addresses: 3
+    fallback: enquiry
 """
 
     assert check(text, base="") == [
         "5:32 mailboxes.desk.addresses[1]: `nonsense` is no e-mail address"
         " | Write it as in `support@example.org`, without name and angle brackets.",
         "9:16 mailboxes.other.addresses: must be a mapping | Write `name: value` lines below it, each indented.",
+        "13:16 mailboxes.third.addresses: must be a mapping | Write `name: value` lines below it, each indented.",
     ]
 
 
@@ -763,10 +769,10 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(check: Check) ->
 
 
 def test_what_has_a_problem_already_gets_no_second_one(check: Check) -> None:
-    found = check("language: &x en\npeople: *x\n")
+    found = check("language: &x en\ntime_zone: *x\n")
 
     assert found == [
-        "2:9 : the alias `*x` (its anchor stands in line 1) is not used here"
+        "2:12 : the alias `*x` (its anchor stands in line 1) is not used here"
         ' | Write the value out in each place; text that begins with * or & stands in quotes: "*@example.org".'
     ]
 

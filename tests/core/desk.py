@@ -30,7 +30,6 @@ from mailcase.core.commands import (
     OpenCase,
     ReceiveMail,
     Resolve,
-    SetInProgress,
     StartWait,
     Submit,
     Take,
@@ -242,5 +241,3 @@ def closed(process: Process = NO_WINDOW) -> Desk:
 def outgoing() -> OutgoingId:
     """A mail of ours."""
     return OutgoingId(5)
-
-

@@ -75,7 +75,8 @@ def broken_by_events(process: Process, before: Case, events: Sequence[Event], af
         == (before.status is Status.RESOLVED and after.status is Status.TO_DO),
         "ST-7 status is told": before.status == after.status or bool(statuses),
         "ST-7 each change joins on": all(
-            event.before == was for event, was in zip(statuses, [before.status, *(e.after for e in statuses)], strict=False)
+            event.before == was
+            for event, was in zip(statuses, [before.status, *(e.after for e in statuses)], strict=False)
         ),
         "ST-9 the holder fits": not statuses
         or after.status is Status.IN_PROGRESS

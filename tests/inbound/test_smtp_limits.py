@@ -173,13 +173,16 @@ async def test_a_session_ends_however_busy_it_is(tmp_path: Path) -> None:
         assert answer.startswith("421 4.4.2 session")
 
 
-async def test_a_deadline_does_not_cut_off_a_commit(tmp_path: Path) -> None:
-    """R1: the client would send again what we already have."""
+@pytest.mark.parametrize(("failure", "answer"), [(None, "250 "), (RuntimeError("secret"), "451 4.3.0 ")])
+async def test_a_deadline_does_not_cut_off_a_commit(tmp_path: Path, failure: Exception | None, answer: str) -> None:
+    """R1: the client hears what became of its mail, then goodbye."""
     released = threading.Event()
 
     def hook(point: Point, when: str) -> None:
         if point is Point.ACCEPT and when == "before":
             released.wait(10)
+            if failure is not None:
+                raise failure
 
     async with desk(tmp_path, limits=Limits(session_for=SOON), hook=hook) as here:
         client = await here.dial()
@@ -189,7 +192,7 @@ async def test_a_deadline_does_not_cut_off_a_commit(tmp_path: Path) -> None:
         released.set()
 
         assert too_early is None
-        assert (await client.reply()).startswith("250 ")
+        assert (await client.reply()).startswith(answer)
         assert (await client.reply()).startswith("421 4.4.2 session")
 
 

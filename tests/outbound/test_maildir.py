@@ -12,7 +12,7 @@ from tests.outbound.outgoing import MADE_AT, RAW, Journal, claimed
 
 from mailcase.config.settings import MaildirRelay
 from mailcase.errors import StoreUnavailable
-from mailcase.outbound.maildir import MaildirOutbox
+from mailcase.outbound.maildir import MaildirOutbox, file_name
 from mailcase.outbound.port import Outlet
 from mailcase.store.port import DeliveryId, DeliveryState
 
@@ -87,6 +87,17 @@ async def test_a_folder_that_cannot_be_written_defers(outlet: Outlet, folder: Pa
 
     assert [attempt.state for attempt in attempts] == [DeliveryState.DEFERRED]
     assert str(folder) in attempts[0].reply
+
+
+async def test_a_mail_that_cannot_be_finished_never_shows(outlet: Outlet, folder: Path) -> None:
+    mail = claimed()
+    (folder / "tmp" / file_name(mail)).mkdir(parents=True)
+
+    async with outlet.session() as session:
+        attempts = await session.send(mail, before_data=Journal())
+
+    assert [attempt.state for attempt in attempts] == [DeliveryState.DEFERRED]
+    assert files_below(folder / "new") == []
 
 
 def files_below(folder: Path) -> list[Path]:

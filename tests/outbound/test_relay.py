@@ -290,6 +290,23 @@ async def test_a_cancelled_attempt_leaves_no_connection_out_of_step() -> None:
 
     assert states(attempts) == [SENT]
     assert [mail.recipients for mail in sink.mails] == [("ben@example.org",)]
+    assert "RSET" not in sink.commands
+
+
+async def test_a_mail_that_was_given_up_does_not_arrive_later() -> None:
+    """L32: what was buffered when we gave up is not sent on behind our back."""
+    raw = b"Subject: big\r\n\r\n" + b"x" * 76 * 1024 * 256
+    async with SmtpSink() as sink, relay_to(sink.port).session() as session:
+        sink.script("BODY", Act.STALL)
+        sending = asyncio.create_task(session.send(claimed(raw=raw), before_data=Journal()))
+        await sink.wait_for_command("(stalled)")
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        sink.resume()
+        await sink.wait_for_command("(stall over)")
+
+    assert not sink.late.endswith(b"\r\n.\r\n")
 
 
 async def test_the_null_sender_stays_null() -> None:

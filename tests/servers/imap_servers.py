@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from imap_tools.utils import encode_folder
@@ -70,7 +71,7 @@ class MailProgram:
         self._ok(self._client.select(_name(folder)))
 
     @staticmethod
-    def _ok(answer: tuple[str, list[bytes]]) -> list[bytes]:
+    def _ok(answer: tuple[str, Sequence[Any]]) -> Sequence[Any]:
         assert answer[0] == "OK", answer
         return answer[1]
 

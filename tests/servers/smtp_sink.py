@@ -29,6 +29,8 @@ class Act(Enum):
     DROP = "drop"
     #: Reads on and never answers.
     SILENCE = "silence"
+    #: Stops reading until `resume`; what comes after that is found in `late`.
+    STALL = "stall"
 
 
 Reply = str | Act
@@ -66,6 +68,9 @@ class SmtpSink:
         #: Every line that was a command, of all connections, in order.
         self.commands: list[str] = []
         self.connection_count = 0
+        #: What came after a stall, up to the end of the connection.
+        self.late = bytearray()
+        self.resumed = asyncio.Event()
         self._extensions = extensions
         self._tls = tls
         self.starttls = starttls
@@ -101,6 +106,10 @@ class SmtpSink:
     def refuse(self, address: str, reply: Reply) -> None:
         """Every RCPT of that address."""
         self._refused[address] = reply
+
+    def resume(self) -> None:
+        """Ends every stall."""
+        self.resumed.set()
 
     def hang_up(self) -> None:
         """Closes every connection, as a server does that is started anew."""
@@ -250,8 +259,22 @@ class _Conversation:
             while await self._reader.read(1 << 16):
                 pass
             raise _Closed
+        if reply is Act.STALL:
+            await self._stall()
         self._writer.write(f"{reply}\r\n".encode())
         await self._writer.drain()
+
+    async def _stall(self) -> None:
+        self._writer.transport.pause_reading()
+        await self._sink.note_command("(stalled)")
+        await self._sink.resumed.wait()
+        self._writer.transport.resume_reading()
+        try:
+            while piece := await self._reader.read(1 << 16):
+                self._sink.late += piece
+        finally:
+            await self._sink.note_command("(stall over)")
+        raise _Closed
 
     async def _read_mail(self) -> bytes:
         taken = bytearray()

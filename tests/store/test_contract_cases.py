@@ -10,6 +10,7 @@ import pytest
 from mailcase.core.case import CaseId, Flag, MailId, PartyId, Status, TextId
 from mailcase.core.events import FlagRaised
 from mailcase.errors import Conflict, PermanentError
+from mailcase.store import migrate
 from mailcase.store.port import (
     Anchor,
     CaseFilter,
@@ -200,6 +201,10 @@ async def test_numbers_go_on_where_they_were(open_store: OpenStore, samples: Sam
 
     assert [store.ids.case(), store.ids.text(), store.ids.party()] == [1003, 1003, 2]
     assert [store.ids.outgoing(), store.ids.delivery()] == [5, 41]
+
+
+async def test_a_store_tells_the_shape_of_its_tables(store: Store) -> None:
+    assert store.revision == migrate.HEAD
 
 
 # ---- the look-up

@@ -19,19 +19,23 @@ PATIENCE = timedelta(seconds=3)
 _PAUSE_S = 0.1
 
 
-def ask(settings: Settings, request: Request, blobs: Sequence[bytes], clock: Clock) -> Response:
-    """The answer to `request`.
+def ask(
+    settings: Settings, request: Request, blobs: Sequence[bytes], clock: Clock, *, patience: timedelta = PATIENCE
+) -> Response:
+    """The answer to `request`; a store that somebody else holds is waited for as long as `patience` lasts.
 
     Raises:
         CommandRefused: the daemon may not be asked by this user, or the request is too large.
         TransientError: the store is held by somebody who does not answer.
 
     """
-    return asyncio.run(_ask(settings, request, blobs, clock))
+    return asyncio.run(_ask(settings, request, blobs, clock, patience))
 
 
-async def _ask(settings: Settings, request: Request, blobs: Sequence[bytes], clock: Clock) -> Response:
-    give_up_at = clock.monotonic() + PATIENCE.total_seconds()
+async def _ask(
+    settings: Settings, request: Request, blobs: Sequence[bytes], clock: Clock, patience: timedelta
+) -> Response:
+    give_up_at = clock.monotonic() + patience.total_seconds()
     while True:
         response = await ask_daemon(settings.socket, request, blobs)
         if response is not None:

@@ -30,18 +30,20 @@ VARIABLE = "MAILCASE_CONFIG"
 View = Callable[["Json", Screen], Iterable[str]]
 
 
-def settings_file(named: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+def settings_file(
+    named: Path | None, environment: Mapping[str, str] = os.environ, places: Sequence[Path] = PLACES
+) -> Path:
     """The configuration file to use. Raises ConfigError that says which were tried when there is none."""
     if named is None and (variable := environment.get(VARIABLE)):
         named = Path(variable)
-    places = (named,) if named else PLACES
+    places = (named,) if named else places
     for place in places:
         if place.is_file():
             return place
     tried = ", ".join(str(place) for place in places)
     hint = f"Name one with --config FILE or {VARIABLE}; `mailcase config example` prints one to begin with."
     message = "there is no such file" if named else f"no configuration file; tried {tried}"
-    problem = Problem(file=str(named or PLACES[0]), line=None, column=None, where="", message=message, hint=hint)
+    problem = Problem(file=str(places[0]), line=None, column=None, where="", message=message, hint=hint)
     raise ConfigError((problem,))
 
 

@@ -32,16 +32,19 @@ _QUOTE_HINT = 'Write the value out in each place; text that begins with * or & s
 
 def parse(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
     """The document and what is wrong with it as YAML. After a syntax error the document is empty."""
-    loader: _Loader | None = None
     try:
         loader = _Loader(text, file)
+    except yaml.reader.ReaderError as error:
+        return _empty(file), (_character_problem(error, text, file),)
+    try:
         node = loader.get_single_node()
-    # PyYAML lets ValueError out for an escape beyond Unicode and for a version number of thousands of digits.
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        found = loader.problems if loader else []
-        return _empty(file), (*found, _syntax_problem(error, text, file, loader))
+    except yaml.MarkedYAMLError as error:
+        return _empty(file), (*loader.problems, _syntax_problem(error, file))
+    except (ValueError, OverflowError):
+        # PyYAML lets these out for an escape beyond Unicode and for a version number of thousands of digits.
+        return _empty(file), (*loader.problems, _problem(file, _mark(loader.get_mark()), "cannot be read as YAML"))
     if node is None:
-        return _empty(file), (Problem(file=file, line=None, column=None, where="", message="the file is empty"),)
+        return _empty(file), (_problem(file, None, "the file is empty"),)
     converter = _Converter(file)
     data = converter.value(node, ())
     document = Document(
@@ -103,7 +106,7 @@ class _Loader(yaml.SafeLoader):
         """Anchors that no alias names; the others are told with their alias."""
         for name, mark in self._anchors.items():
             if name not in self._used:
-                yield self._problem(mark, f"the anchor {quoted('&' + name)} is not used here", _QUOTE_HINT)
+                yield _problem(self._file, mark, f"the anchor {quoted('&' + name)} is not used here", _QUOTE_HINT)
 
     def _refuse_alias(self, name: str, mark: Mark) -> None:
         self._used.add(name)
@@ -112,10 +115,7 @@ class _Loader(yaml.SafeLoader):
         self._complain(mark, f"the alias {quoted('*' + name)}{origin} is not used here", _QUOTE_HINT)
 
     def _complain(self, mark: Mark, message: str, hint: str) -> None:
-        self.problems.append(self._problem(mark, message, hint))
-
-    def _problem(self, mark: Mark, message: str, hint: str) -> Problem:
-        return Problem(file=self._file, line=mark.line, column=mark.column, where="", message=message, hint=hint)
+        self.problems.append(_problem(self._file, mark, message, hint))
 
 
 _Loader.add_implicit_resolver(_BOOL, re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF"))
@@ -161,9 +161,7 @@ class _Converter:
         return values
 
     def _complain(self, path: KeyPath, mark: Mark, message: str, hint: str) -> None:
-        self.problems.append(
-            Problem(file=self._file, line=mark.line, column=mark.column, where=dotted(path), message=message, hint=hint)
-        )
+        self.problems.append(_problem(self._file, mark, message, hint, where=dotted(path)))
 
 
 def _scalar(node: yaml.Node) -> Value:
@@ -175,20 +173,21 @@ def _scalar(node: yaml.Node) -> Value:
     return None if node.tag in (_NULL, _BROKEN) else text
 
 
-def _syntax_problem(error: Exception, text: str, file: str, loader: _Loader | None) -> Problem:
-    message, hint, mark = "cannot be read as YAML", "", None
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = _mark(error.problem_mark) if error.problem_mark else None
-        message = _sentence(error)
-        hint = _syntax_hint(message)
-    elif isinstance(error, yaml.reader.ReaderError):
-        before = text[: error.position]
-        mark = Mark(before.count("\n") + 1, error.position - before.rfind("\n"))
-        message = f"the character U+{error.character:04X} may not stand in YAML"
-    elif loader is not None:
-        mark = _mark(loader.get_mark())
+def _problem(file: str, mark: Mark | None, message: str, hint: str = "", *, where: str = "") -> Problem:
     line, column = (mark.line, mark.column) if mark else (None, None)
-    return Problem(file=file, line=line, column=column, where="", message=message, hint=hint)
+    return Problem(file=file, line=line, column=column, where=where, message=message, hint=hint)
+
+
+def _character_problem(error: yaml.reader.ReaderError, text: str, file: str) -> Problem:
+    before = text[: error.position]
+    mark = Mark(before.count("\n") + 1, error.position - before.rfind("\n"))
+    return _problem(file, mark, f"the character U+{error.character:04X} may not stand in YAML")
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+    mark = _mark(error.problem_mark) if error.problem_mark else None
+    message = _sentence(error)
+    return _problem(file, mark, message, _syntax_hint(message))
 
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:

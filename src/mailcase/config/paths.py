@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailcase.config.document import ANY, Document, KeyPath, quoted
+from mailcase.config.document import ANY, Document, KeyPath, escaped, quoted
 from mailcase.config.mistakes import Mistake
 from mailcase.errors import Problem
 
@@ -22,7 +22,7 @@ DEFAULT_STORE = "var/mailcase.db"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 _SECRETS: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "password_file"), ("relay", "password_file"))
-_FILES: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "ca_file"), ("relay", "ca_file"))
+_CERTIFICATES: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "ca_file"), ("relay", "ca_file"))
 _FOLDERS: tuple[KeyPath, ...] = (("templates",), ("mailboxes", ANY, "addresses", ANY, "templates"))
 #: Made when missing.
 _OWN: tuple[KeyPath, ...] = (("store",), ("socket",), ("relay", "maildir"))
@@ -35,7 +35,8 @@ class Surroundings:
     #: Folder of the configuration file; relative paths count from it.
     folder: Path
     environment: Mapping[str, str]
-    #: False for a command that needs no secret: secret files are not looked at, and credentials may be out of reach.
+    #: False for a command that connects to no server: secrets and certificates are not looked at, and credentials may
+    #: be out of reach.
     needs_secrets: bool
 
     def resolve(self, text: str) -> Path:
@@ -73,10 +74,18 @@ class Surroundings:
 def path_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
     """Paths that cannot be resolved or do not name what they should."""
     yield from _checked(document, around, _OWN, lambda _path: None)
-    yield from _checked(document, around, _FILES, _check_file)
     yield from _checked(document, around, _FOLDERS, _check_folder)
-    yield from _checked(document, around, _SECRETS, lambda path: _check_secret(path, around))
+    if around.needs_secrets:
+        yield from _checked(document, around, _CERTIFICATES, _check_file)
+        yield from _checked(document, around, _SECRETS, lambda path: _check_secret(path, around))
+    else:
+        yield from _checked(document, around, (*_CERTIFICATES, *_SECRETS), lambda _path: None)
     yield from _store_problems(document, around)
+
+
+def _shown(path: Path) -> str:
+    """The whole path: cut, it would not help."""
+    return f"`{escaped(str(path))}`"
 
 
 def _checked(
@@ -87,13 +96,21 @@ def _checked(
             if document.mapping(*place[:2]).get("enabled") is False:
                 continue
             try:
-                check(around.resolve(text))
+                path = around.resolve(text)
+                _check(check, path)
             except Mistake as mistake:
                 yield document.problem(place, mistake.message, mistake.hint)
-            except (OSError, ValueError) as error:
-                # ValueError: a zero byte in the path.
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                yield document.problem(place, f"{quoted(text)} cannot be used: {reason}", "Check path and permissions.")
+
+
+def _check(check: Callable[[Path], None], path: Path) -> None:
+    try:
+        check(path)
+    except Mistake:
+        raise
+    except (OSError, ValueError) as error:
+        # ValueError: a zero byte in the path.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Mistake(f"{_shown(path)} cannot be used: {reason}", "Check path and permissions.") from error
 
 
 def _check_file(path: Path) -> None:
@@ -103,21 +120,19 @@ def _check_file(path: Path) -> None:
 
 def _check_folder(path: Path) -> None:
     if not stat.S_ISDIR(path.stat().st_mode):
-        raise Mistake(f"{quoted(str(path))} is no folder", "Write the folder that holds the templates.")
+        raise Mistake(f"{_shown(path)} is no folder", "Write the folder that holds the templates.")
 
 
 def _check_secret(path: Path, around: Surroundings) -> None:
     """Looks at the file, never into it."""
-    if not around.needs_secrets:
-        return
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise Mistake(f"{quoted(str(path))} is no file")
+        raise Mistake(f"{_shown(path)} is no file")
     _check_file(path)
     if status.st_size == 0:
-        raise Mistake(f"{quoted(str(path))} is empty", "Its first line is the password.")
+        raise Mistake(f"{_shown(path)} is empty", "Its first line is the password.")
     if status.st_mode & (stat.S_IROTH | stat.S_IWOTH) and not around.is_credential(path):
-        raise Mistake(f"everybody on this machine can read or change {quoted(str(path))}", f"chmod 600 {path}")
+        raise Mistake(f"everybody on this machine can read or change {_shown(path)}", f"chmod 600 {escaped(str(path))}")
 
 
 def _store_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
@@ -134,8 +149,8 @@ def _store_problems(document: Document, around: Surroundings) -> Iterator[Proble
         # Told above.
         return
     if is_folder:
-        yield document.problem(("store",), f"{quoted(str(store))} is a folder", "Write the path of a file in it.")
+        yield document.problem(("store",), f"{_shown(store)} is a folder", "Write the path of a file in it.")
     if len(os.fsencode(path)) > _SOCKET_PATH_LIMIT_BYTES:
-        message = f"the path of the socket, {path}, is longer than the system allows"
+        message = f"the path of the socket, {_shown(path)}, is longer than the system allows"
         place: KeyPath = ("socket",) if isinstance(socket, str) else ("store",)
         yield document.problem(place, message, "Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")

@@ -27,8 +27,9 @@ _LIMIT_BYTES = 1024 * 1024
 def load(path: Path, *, environment: Mapping[str, str] | None = None, needs_secrets: bool = True) -> Settings:
     """The settings of the file. Raises ConfigError with every problem, in the order of the file.
 
-    `environment` is that of the process unless given. `needs_secrets=False` is for commands that open no mailbox and
-    no relay: secret files are not looked at, and `${CREDENTIALS_DIRECTORY}` may be unset.
+    `environment` is that of the process unless given. `needs_secrets=False` is for commands that connect to no
+    mailbox and no relay: files of secrets and certificates are not looked at, and `${CREDENTIALS_DIRECTORY}` may be
+    unset.
     """
     around = _surroundings(path, environment, needs_secrets=needs_secrets)
     entry, problems = _examine(path, around)

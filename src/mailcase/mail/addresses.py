@@ -48,7 +48,7 @@ def _entries(value: str) -> list[_Entry] | None:
     depth = 0
     for token in _TOKEN.finditer(value):
         kind, text = token.lastgroup, token.group()
-        if kind == "quoted":
+        if kind == "quoted" and not token.group("closed"):
             return None
         if text == "(":
             depth += 1

@@ -202,8 +202,11 @@ def parameters_of(value: bytes) -> tuple[str, dict[str, str]]:
     if not pieces:
         return "", {}
     front, *rest = pieces[0].split(None, 1) or [""]
-    # The first semicolon is forgotten now and then.
-    pieces[:1] = rest or [front]
+    # The word at the front, or the first semicolon, is forgotten now and then.
+    pieces[:1] = rest
+    if "=" in front:
+        pieces.insert(0, front)
+        front = ""
     plain: dict[str, str] = {}
     sections: dict[str, list[tuple[int, bool, str]]] = {}
     for piece in pieces:

@@ -278,7 +278,7 @@ class SmtpSession:
         reply = _Reply(answer.code, answer.message)
         state = verdict(reply.code)
         self._is_clean = state is DeliveryState.SENT
-        if reply.code == 421 or state is DeliveryState.UNKNOWN:
+        if state is DeliveryState.UNKNOWN:
             self._drop()
         return state, str(reply)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from mailcase.core.case import Case, CaseId, MailId, PartyId, TextId
+from mailcase.core.case import Case, CaseId, LinkKind, MailId, PartyId, TextId
 from mailcase.store.codec import EVENTS, case_from_json
 from mailcase.store.columns import Value, Values, execute_all, from_micros, json_list, select, storable, to_micros
 from mailcase.store.lookup import message_ids_of, participants_of, party_of
@@ -122,6 +123,7 @@ PARTIES_BY_ID = """
 SELECT id, address, name FROM parties WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
 """
 MAILS_OF_CASE = "SELECT mail_id FROM mail_cases WHERE case_id = :case_id ORDER BY mail_id"
+LINKED_FROM = "SELECT case_id, kind FROM links WHERE other_id = :case_id ORDER BY case_id, kind"
 #: What each field of a filter means; composed in this order, so that one filter is always one statement.
 CONDITIONS: Mapping[str, str] = {
     "status": "status = :status",
@@ -137,6 +139,13 @@ LIST_CONDITIONS: Mapping[str, str] = {
 }
 
 
+#: A case stands in the list of its assignee, else of its owner, else of its queue (`assignment.list_holder`).
+LIST_OF = """
+(coalesce(assignee, owner) = :list_of
+ OR coalesce(assignee, owner) IS NULL AND queue IN (SELECT value FROM json_each(:list_queues)))
+"""
+
+
 def bundle(database: sqlite3.Connection, case_id: CaseId) -> CaseBundle | None:
     """Everything about one case."""
     rows = select(database, CASE_BY_ID, case_id=case_id)
@@ -149,7 +158,11 @@ def bundle(database: sqlite3.Connection, case_id: CaseId) -> CaseBundle | None:
     )
     mail_ids = tuple(MailId(row["mail_id"]) for row in select(database, MAILS_OF_CASE, case_id=case_id))
     message_ids = message_ids_of(database, json_list([case_id])).get(case_id, ())
-    return _bundles(database, [case], timeline=timeline, mail_ids=mail_ids, message_ids=message_ids)[0]
+    linked_from = tuple(
+        (CaseId(row["case_id"]), LinkKind(row["kind"])) for row in select(database, LINKED_FROM, case_id=case_id)
+    )
+    (shown,) = _bundles(database, [case])
+    return replace(shown, timeline=timeline, mail_ids=mail_ids, message_ids=message_ids, linked_from=linked_from)
 
 
 def list_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
@@ -160,6 +173,9 @@ def list_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
     conditions = [CONDITIONS[name] for name in values]
     if wanted.list_name is not None:
         conditions.append(LIST_CONDITIONS.get(wanted.list_name, "FALSE"))
+        if wanted.list_of is not None:
+            conditions.append(LIST_OF)
+            values.update(list_of=storable(wanted.list_of), list_queues=json_list(wanted.list_queues))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     statement = f"SELECT state FROM cases {where} ORDER BY updated_at DESC, id DESC LIMIT :limit_count"  # noqa: S608
     return statement, {**values, "limit_count": wanted.limit}
@@ -172,15 +188,8 @@ def list_cases(database: sqlite3.Connection, wanted: CaseFilter) -> tuple[CaseBu
     return _bundles(database, cases)
 
 
-def _bundles(
-    database: sqlite3.Connection,
-    cases: Sequence[Case],
-    *,
-    timeline: tuple[RecordedEvent, ...] = (),
-    mail_ids: tuple[MailId, ...] = (),
-    message_ids: tuple[str, ...] = (),
-) -> tuple[CaseBundle, ...]:
-    """Cases with their texts and people; one statement per table for all of them."""
+def _bundles(database: sqlite3.Connection, cases: Sequence[Case]) -> tuple[CaseBundle, ...]:
+    """Cases with their texts and people, the rest left empty; one statement per table for all of them."""
     case_ids = json_list(case.id for case in cases)
     texts: dict[CaseId, dict[TextId, str]] = {case.id: {} for case in cases}
     for row in select(database, TEXTS, case_ids=case_ids):
@@ -190,12 +199,12 @@ def _bundles(
     return tuple(
         CaseBundle(
             case=case,
-            timeline=timeline,
+            timeline=(),
             texts=texts[case.id],
             parties=_parties_of(case, participants.get(case.id, ()), known),
             participants=tuple(participants.get(case.id, ())),
-            mail_ids=mail_ids,
-            message_ids=message_ids,
+            mail_ids=(),
+            message_ids=(),
         )
         for case in cases
     )

@@ -22,10 +22,10 @@ WHERE o.message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY o.id,
 # UNION, not UNION ALL: a circle of links ends.
 CONTINUATIONS = """
 WITH RECURSIVE line (origin, case_id) AS (
-    SELECT closed_case_id, case_id FROM continuations
-    WHERE closed_case_id IN (SELECT value FROM json_each(:case_ids))
+    SELECT other_id, case_id FROM links
+    WHERE other_id IN (SELECT value FROM json_each(:case_ids)) AND kind = 'continues'
     UNION
-    SELECT line.origin, c.case_id FROM line JOIN continuations c ON c.closed_case_id = line.case_id
+    SELECT line.origin, l.case_id FROM line JOIN links l ON l.other_id = line.case_id AND l.kind = 'continues'
 )
 SELECT origin, case_id FROM line WHERE origin <> case_id ORDER BY origin, case_id
 """

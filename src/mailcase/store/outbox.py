@@ -81,13 +81,13 @@ LAPSED = """
 UPDATE deliveries SET state = 'queued', claimed_until = NULL
 WHERE state = 'claimed' AND journaled_at IS NULL AND claimed_until <= :now
 """
-# INDEXED BY: SQLite would take the index on the state, and sort a whole backlog for every batch.
+# INDEXED BY: SQLite would take other indexes, and walk or sort a whole backlog for every batch.
 CLAIMABLE = f"""
 SELECT d.outgoing_id FROM deliveries d INDEXED BY ix_deliveries_due
 WHERE d.next_at <= :now AND {_FIRST_IN_LINE} ORDER BY d.next_at, d.id
 """  # noqa: S608 - constants only
 CLAIMABLE_OF_MAILS = f"""
-SELECT d.id FROM deliveries d
+SELECT d.id FROM deliveries d INDEXED BY ix_deliveries_outgoing_id
 WHERE d.outgoing_id IN (SELECT value FROM json_each(:mails)) AND d.next_at <= :now AND {_FIRST_IN_LINE} ORDER BY d.id
 """  # noqa: S608 - constants only
 CLAIM = """

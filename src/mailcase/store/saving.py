@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailcase.core import assignment
-from mailcase.core.case import CaseId, LinkKind
+from mailcase.core.case import CaseId
 from mailcase.errors import Conflict
 from mailcase.store import inbox, outbox
 from mailcase.store.codec import EVENTS, case_to_json
@@ -29,9 +29,7 @@ SET version = :version, process = :process, status = :status, queue = :queue, as
 WHERE id = :id AND version = :loaded_version
 """
 ADD_EVENT = "INSERT INTO events (case_id, seq, recorded_at, event) VALUES (:case_id, :seq, :recorded_at, :event)"
-ADD_CONTINUATION = """
-INSERT INTO continuations (closed_case_id, case_id) VALUES (:closed_case_id, :case_id) ON CONFLICT DO NOTHING
-"""
+ADD_LINK = "INSERT INTO links (other_id, case_id, kind) VALUES (:other_id, :case_id, :kind) ON CONFLICT DO NOTHING"
 ADD_TEXT = "INSERT INTO texts (id, case_id, text) VALUES (:id, :case_id, :text)"
 SAVE_PARTY = """
 INSERT INTO parties (id, address, name) VALUES (:id, :address, :name)
@@ -85,13 +83,12 @@ def _save_cases(database: sqlite3.Connection, saved: Sequence[SavedCase], now: d
         for seq, event in enumerate(case.events, start=case.loaded_version + 1)
     ]
     execute_all(database, ADD_EVENT, rows)
-    continuations: list[Values] = [
-        {"closed_case_id": link.other, "case_id": case.case.id}
+    links: list[Values] = [
+        {"other_id": link.other, "case_id": case.case.id, "kind": link.kind}
         for case in saved
         for link in case.case.links
-        if link.kind is LinkKind.CONTINUES
     ]
-    execute_all(database, ADD_CONTINUATION, continuations)
+    execute_all(database, ADD_LINK, links)
 
 
 def _case_values(saved: SavedCase, updated_at: int) -> Values:

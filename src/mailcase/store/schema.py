@@ -176,12 +176,13 @@ participants = Table(
     Index(None, "party_id"),
 )
 
-# The `continues` links of the cases, to be found from the other side.
-continuations = Table(
-    "continuations",
+# The links of the cases, to be found from the other side.
+links = Table(
+    "links",
     metadata,
-    Column("closed_case_id", Id, primary_key=True, autoincrement=False),
+    Column("other_id", Id, primary_key=True, autoincrement=False),
     Column("case_id", Id, ForeignKey("cases.id"), primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
     Index(None, "case_id"),
 )
 

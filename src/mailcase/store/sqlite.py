@@ -155,6 +155,10 @@ class SqliteStore:
     def ids(self) -> IdsInMemory:
         return self._ids
 
+    @property
+    def revision(self) -> str:
+        return migrate.HEAD
+
     async def close(self) -> None:
         """Finishes what is queued, then closes; a second time is allowed."""
         if self._is_closed:
