@@ -30,7 +30,7 @@ from mailcase.handlers.transaction import Transactions
 from mailcase.inbound.accept import Door
 from mailcase.inbound.check import check_mailbox
 from mailcase.inbound.control import ControlServer
-from mailcase.inbound.imap import connect
+from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
@@ -61,7 +61,7 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     entropy: Entropy = field(default_factory=SystemEntropy)
     offload: Offload = OwnedThread
-    imap_connect: SessionFactory = connect
+    imap_connect: SessionFactory = ImapSession
     outlet: Callable[[Settings, Clock], Outlet] = _outlet
     #: Called around every commit; crash tests die there.
     hook: Hook | None = None

@@ -56,7 +56,7 @@ def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
     """Configures logging for this process; called once by whoever has the command line."""
     stream = stream or sys.stderr
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=True)
+        structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
         if stream.isatty()
         else structlog.processors.JSONRenderer(sort_keys=False)
     )

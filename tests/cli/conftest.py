@@ -51,7 +51,7 @@ def daemon(folder: Path) -> Iterator[ScriptedDaemon]:
 def mailcase(folder: Path) -> Callable[..., Result]:
     """Calls the command line; standard error is kept apart."""
 
-    def call(*arguments: str, text: str | None = None) -> Result:
+    def call(*arguments: str, text: str | bytes | None = None) -> Result:
         return CliRunner().invoke(main, arguments, input=text)
 
     return call

@@ -127,6 +127,38 @@ def test_a_reply_carries_its_text_from_standard_input_and_its_files(
     assert daemon.blobs == [(b"%PDF\x00", b"\x1f\x8b")]
 
 
+def test_a_draft_takes_its_first_note_from_standard_input(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    mailcase("case", "new", "--process", "enquiry", "--subject", "S", "--text", "-", text="It smokes.\r\nBadly.\n")
+
+    assert daemon.request.arguments["text"] == "It smokes.\nBadly.\n"
+
+
+def test_text_that_is_not_utf_8_is_refused_not_garbled(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    result = mailcase("case", "reply", "1-C", text="Été".encode("latin-1"))
+
+    assert result.exit_code == 2
+    assert "not UTF-8" in result.stderr
+    assert daemon.asked == []
+
+
+@pytest.mark.parametrize("words", [["note", "1-C", "\udcff"], ["assign", "1-C", "bob", "--note", "\udce9"]])
+def test_an_argument_that_is_not_utf_8_is_refused(daemon: ScriptedDaemon, mailcase: Mailcase, words: list[str]) -> None:
+    result = mailcase("case", *words)
+
+    assert result.exit_code == 2
+    assert "not UTF-8" in result.stderr
+    assert daemon.asked == []
+
+
+def test_a_file_whose_name_is_not_utf_8_is_sent_under_a_readable_one(
+    daemon: ScriptedDaemon, mailcase: Mailcase, folder: Path
+) -> None:
+    (folder / "plan\udcff.pdf").write_bytes(b"%PDF")
+
+    assert mailcase("case", "reply", "1-C", "--text", "T", "--attach", "plan\udcff.pdf").exit_code == 0
+    assert daemon.request.arguments["attachments"] == [{"name": "plan\ufffd.pdf", "type": "application/pdf"}]
+
+
 def test_a_third_party_can_be_asked_and_waited_for(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
     """8.39."""
     words = ["--text", "When?", "--to", "supplier@example.com", "--wait", "third party"]

@@ -206,6 +206,19 @@ def test_the_path_of_the_socket_must_fit_into_the_system(check: Check) -> None:
     assert found[0].endswith("| Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")
 
 
+@pytest.mark.parametrize("key", ["store", "socket", "templates"])
+@pytest.mark.parametrize("text", [r"a\0b", r"a\uD800b"])
+def test_what_no_path_can_hold_is_a_problem(check: Check, key: str, text: str) -> None:
+    found = check(f'{key}: "{text}"\n')
+
+    assert [one.partition(":")[0] for one in found] == ["1"]
+    assert "has a control character" in found[0] or "cannot be used" in found[0]
+
+
+def test_a_store_that_cannot_be_looked_at_is_left_to_whoever_opens_it(check: Check) -> None:
+    assert check(f"store: {'x' * 300}\nsocket: /run/mailcase.sock\n") == []
+
+
 def test_a_zero_byte_ends_no_path(check: Check) -> None:
     found = check('store: "a\\0b"\ntemplates: "a\\0b"\nrelay: {host: h, ca_file: "a\\0b"}\n', needs_secrets=True)
 

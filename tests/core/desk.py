@@ -219,11 +219,12 @@ def waiting(wait: WaitType, process: Process = PROCESS) -> Desk:
 
 def details(wait: WaitType, now: datetime) -> dict[str, Any]:
     """What a valid wait of that type needs."""
-    return {
+    shapes: dict[WaitType, dict[str, Any]] = {
         WaitType.MORE_INFO: {"type": wait, "reason": CLIENT.name},
         WaitType.UNTIL: {"type": wait, "until": now + 2 * DAY},
         WaitType.ON_HOLD: {"type": wait},
-    }[wait]
+    }
+    return shapes[wait]
 
 
 def resolved(process: Process = PROCESS) -> Desk:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from mailcase.core import assignment, sla
-from mailcase.core.case import SYSTEM, Case, Flag, Holder, ReopeningCause, Status, WaitType
+from mailcase.core.case import SYSTEM, ActorId, Case, Flag, Holder, PersonId, ReopeningCause, Status, WaitType
+from mailcase.core.effects import Effect, ToPerson, ToQueue
 from mailcase.core.events import (
     CaseReopened,
     CaseResolved,
@@ -104,6 +105,19 @@ def broken_by_events(process: Process, before: Case, events: Sequence[Event], af
         "versions count events": after.version == before.version + len(events),
     }
     return (name for name, holds in checks.items() if not holds)
+
+
+def broken_by_notices(effects: Sequence[Effect], actor: ActorId) -> Iterator[str]:
+    """NT-2: one notice per event and audience, none to whoever did it."""
+    audiences = [effect.audience for effect in effects]
+    if len(set(audiences)) < len(audiences):
+        yield "somebody is told twice"
+    if ToPerson(person=PersonId(actor)) in audiences:
+        yield "somebody is told what they did"
+    if any(
+        isinstance(audience, ToQueue) and audience.but != PersonId(actor) for audience in audiences if actor != SYSTEM
+    ):
+        yield "the queue's notice reaches whoever did it"
 
 
 def _kept(process: Process, before: Case, after: Case) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.mail.samples import CORPUS, corpus, mail, read
 
 from mailcase.mail import limits, reading
 from mailcase.mail.message import Address, Importance
-from tests.mail.samples import CORPUS, corpus, mail, read
 
 
 def attachments_of(name: str) -> list[tuple[str, str, bytes]]:
@@ -21,7 +21,9 @@ def test_a_mail_without_anything_is_an_empty_message() -> None:
 
     assert message.message_id is None
     assert message.from_ == message.to == message.cc == message.reply_to == ()
-    assert message.author is message.sender is message.date is None
+    assert message.author is None
+    assert message.sender is None
+    assert message.date is None
     assert message.text == message.html == message.subject == ""
     assert message.defects == ("no usable Message-ID", "no Date")
 
@@ -36,7 +38,7 @@ def test_the_fields_of_an_ordinary_mail_are_read() -> None:
         "From: Ann Example <Ann@Example.net>",
         "Sender: list@example.net",
         "Reply-To: ann+reply@example.net",
-        "To: desk@example.org, \"Desk, French\" <bureau@example.org>",
+        'To: desk@example.org, "Desk, French" <bureau@example.org>',
         "Cc: bob@example.net (Bob)",
         "Subject: The printer",
         "  smokes",
@@ -173,9 +175,7 @@ def test_a_body_may_follow_the_header_without_a_blank_line() -> None:
     assert message.text == "Hello there,\nthis is the body.\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "subject"), [("garbage-in-header", "still read"), ("mbox-line", "from an mbox")]
-)
+@pytest.mark.parametrize(("name", "subject"), [("garbage-in-header", "still read"), ("mbox-line", "from an mbox")])
 def test_a_line_without_a_name_does_not_end_the_header(name: str, subject: str) -> None:
     assert read(name).subject == subject
     assert read(name).text == "body\n"

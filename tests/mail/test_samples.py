@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.mail.samples import SAMPLES
 
 from mailcase.mail import bounce, classify, reading
 from mailcase.mail.kind import Bounce, Kind
-from tests.mail.samples import SAMPLES
 
 MAILS = sorted(path for path in (SAMPLES / "mail-samples").glob("*") if path.suffix in (".eml", ".raw"))
 EXPECTED = SAMPLES / "bounces" / "expected.json"
@@ -46,7 +46,8 @@ def status_classes(found: Bounce | None) -> list[str]:
 @needs_bounces
 def test_nine_of_ten_bounces_are_understood() -> None:
     """Status class and number of recipients; reports of other kinds are not bounces."""
-    right, wrong = [], []
+    right: list[str] = []
+    wrong: list[str] = []
     for name, recipients in json.loads(EXPECTED.read_text()).items():
         raw = (EXPECTED.parent / name).read_bytes()
         message = reading.read(raw)

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 
 class Act(Enum):
@@ -265,10 +265,11 @@ class _Conversation:
         await self._writer.drain()
 
     async def _stall(self) -> None:
-        self._writer.transport.pause_reading()
+        transport = cast(asyncio.Transport, self._writer.transport)
+        transport.pause_reading()
         await self._sink.note_command("(stalled)")
         await self._sink.resumed.wait()
-        self._writer.transport.resume_reading()
+        transport.resume_reading()
         try:
             while piece := await self._reader.read(1 << 16):
                 self._sink.late += piece

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailcase.core.case import CaseId, Flag, MailId, PartyId, Status, TextId
+from mailcase.core.case import CaseId, Flag, Link, LinkKind, MailId, PartyId, Status, TextId
 from mailcase.core.events import FlagRaised
 from mailcase.errors import Conflict, PermanentError
 from mailcase.store import migrate
@@ -426,6 +426,44 @@ async def test_cases_are_listed_by_what_is_asked_newest_change_first(store: Stor
     assert await listed(CaseFilter(requester="nobody@example.net")) == []
     assert await listed(CaseFilter(list_name="inbox")) == [1002]
     assert await listed(CaseFilter(list_name="nonsense")) == []
+
+
+async def test_the_list_of_a_person_is_his_own_and_that_of_his_queues(store: Store, samples: Samples) -> None:
+    """2.4: whoever has the case, else who owns it, else its queue."""
+    flagged = replace(samples.case(1001), new_information=True)
+    cases = (
+        flagged,
+        samples.held_by(flagged, "ann"),
+        samples.owned_by(flagged, "ann"),
+        samples.owned_by(samples.held_by(flagged, "bob"), "ann"),
+        samples.owned_by(samples.case(1001), "ann"),
+    )
+    for number, sample in enumerate(cases, start=1001):
+        case = replace(sample, id=CaseId(number), subject=TextId(number))
+        await save(store, samples, replace(samples.new_case(number), cases=(samples.saved(case),)), minutes=number)
+
+    async def listed(list_name: str, person: str, *queues: str) -> list[int]:
+        wanted = CaseFilter(list_name=list_name, list_of=person, list_queues=queues)
+        return [bundle.case.id for bundle in await store.list_cases(wanted)]
+
+    assert await listed("inbox", "ann", "support") == [1003, 1002, 1001]
+    assert await listed("inbox", "ann") == [1003, 1002]
+    assert await listed("inbox", "bob", "sales") == [1004]
+    assert await listed("owned", "ann", "support") == [1005]
+
+
+async def test_a_case_shows_who_links_to_it(store: Store, samples: Samples) -> None:
+    await save(store, samples, samples.new_case(1001))
+    case = samples.continuing(samples.case(1002), 1001)
+    stranger = replace(case, links=(*case.links, Link(kind=LinkKind.STRANGER, other=FIRST)))
+    await save(store, samples, replace(samples.new_case(1002), cases=(samples.saved(stranger),)))
+
+    first, second = await store.bundle(FIRST), await store.bundle(SECOND)
+
+    assert first is not None
+    assert second is not None
+    assert first.linked_from == ((SECOND, LinkKind.CONTINUES), (SECOND, LinkKind.STRANGER))
+    assert second.linked_from == ()
 
 
 async def test_a_listed_case_has_its_subject_and_its_people(store: Store, samples: Samples) -> None:

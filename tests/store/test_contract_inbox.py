@@ -124,6 +124,14 @@ async def test_content_is_known_per_mailbox(store: Store, samples: Samples) -> N
     assert await store.knows_content(MailboxName("sales"), [one]) == frozenset()
 
 
+async def test_the_outcomes_of_known_sources_are_told_per_mailbox(store: Store, samples: Samples) -> None:
+    await store.accept([samples.mail(1), replace(samples.mail(2), outcome=Outcome.BEFORE_START)])
+    sources = [f"imap:INBOX:1:{number}" for number in (1, 2, 3)]
+
+    assert await store.outcomes_of(DESK, sources) == {sources[0]: Outcome.PENDING, sources[1]: Outcome.BEFORE_START}
+    assert await store.outcomes_of(MailboxName("sales"), sources) == {}
+
+
 # ---- C2
 
 

@@ -83,6 +83,8 @@ async def test_a_store_is_made_with_its_folder_for_its_owner_alone(tmp_path: Pat
 def test_the_writer_waits_for_the_disk(database: Path) -> None:
     """FACTS 1.2: `synchronous = NORMAL` loses acknowledged mail when the power goes."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+
         sqlite._prepare_writer(connection)
 
         pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in sqlite.PRAGMAS}
@@ -230,6 +232,8 @@ async def test_callers_cancelled_at_any_point_leave_no_half_transaction(store: S
         # Some are cancelled before they are queued, some while the thread works, some after it has finished.
         for _ in range(number % 12):
             await store.pending_count()
+        if number % 12 == 11:
+            await asyncio.wait([caller])
         caller.cancel()
         cancelled += (await asyncio.gather(caller, return_exceptions=True))[0] is not None
 
@@ -241,7 +245,7 @@ async def test_callers_cancelled_at_any_point_leave_no_half_transaction(store: S
             whole += 1
             assert len(bundle.timeline) == len(bundle.texts) == 1
     assert 0 < cancelled < 300
-    assert 300 - cancelled < whole < 300
+    assert 300 - cancelled <= whole < 300
 
 
 async def test_reads_see_what_was_committed_and_nothing_else(open_store: OpenStore, samples: Samples) -> None:

@@ -6,15 +6,16 @@ import itertools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from mailcase.store import cases, inbox, lookup, outbox, saving, sqlite
+from mailcase.store import cases, ids, inbox, lookup, mailboxes, outbox, saving
 from mailcase.store.port import CaseFilter
 
-MODULES: tuple[ModuleType, ...] = (cases, inbox, lookup, outbox, saving, sqlite)
+MODULES: tuple[ModuleType, ...] = (cases, ids, inbox, lookup, mailboxes, outbox, saving)
 
 
 def constants(module: ModuleType) -> Iterator[tuple[str, str]]:
@@ -32,11 +33,15 @@ def list_statements() -> Iterator[str]:
             wanted = CaseFilter(
                 status=status, queue=queue, assignee=assignee, owner=owner, requester=requester, list_name=list_name
             )
+            yield cases.list_statement(replace(wanted, list_of="x"))[0]
             yield cases.list_statement(wanted)[0]
 
 
 STATEMENTS = {
-    name: statement for module in MODULES for name, statement in constants(module) if name != "outbox.INTERRUPTED"
+    name: statement
+    for module in MODULES
+    for name, statement in constants(module)
+    if name not in {"outbox.INTERRUPTED", "cases.LIST_OF"}
 }
 
 
@@ -69,7 +74,8 @@ HOT = (
     "cases.TEXTS",
     "cases.MAILS_OF_CASE",
     "inbox.KNOWN_SOURCES",
-    "inbox.KNOWN_CONTENT",
+    "mailboxes.KNOWN_CONTENT",
+    "mailboxes.OUTCOMES_OF",
     "inbox.CLAIMABLE",
     "inbox.CLAIM",
     "inbox.CLAIMED",
@@ -100,7 +106,7 @@ HOT = (
     "outbox.LIST_DELIVERIES_IN_STATE",
     "outbox.DELIVERIES_OF_CASE",
     "saving.COPY_MAILS",
-    "sqlite.LAST_IDS",
+    "ids.LAST_IDS",
 )
 
 

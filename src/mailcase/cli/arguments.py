@@ -1,7 +1,8 @@
-"""Kinds of arguments that several commands take."""
+"""Kinds of arguments that several commands take, and text from standard input."""
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 import click
@@ -23,3 +24,11 @@ class _Reference(click.ParamType[str]):
 
 
 REFERENCE: Final = _Reference()
+
+
+def standard_input() -> str:
+    """All of standard input, lines ended by LF. Raises click.UsageError unless it is UTF-8: a guess could garble it."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError("standard input is not UTF-8 text; convert it first, as with iconv.") from error

@@ -22,7 +22,12 @@ def attached(paths: Sequence[Path]) -> tuple[list[Json], tuple[bytes, ...]]:
         blobs = tuple(path.read_bytes() for path in paths)
     except OSError as error:
         raise refused(f"{error.filename}: {error.strerror}") from error
-    return [{"name": path.name, "type": _media_type(path)} for path in paths], blobs
+    return [{"name": _name(path), "type": _media_type(path)} for path in paths], blobs
+
+
+def _name(path: Path) -> str:
+    # A file name is bytes; what is not UTF-8 of it cannot stand in a mail.
+    return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _media_type(path: Path) -> str:

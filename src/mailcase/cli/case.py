@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailcase.cli.arguments import REFERENCE
+from mailcase.cli.arguments import REFERENCE, standard_input
 from mailcase.cli.options import Group
 from mailcase.cli.render_case import case_list, case_show, case_summary
 from mailcase.cli.session import Session, perform
@@ -71,7 +71,7 @@ def show(ref: str) -> None:
 @click.option("--text", metavar="TEXT", help="The first note; - reads it from standard input.")
 def new(process: str, subject: str, requester: str | None, text: str | None) -> None:
     """Make a draft; `case submit` makes it work."""
-    text = sys.stdin.read() if text == "-" else text
+    text = standard_input() if text == "-" else text
     _change("new", process=process, subject=subject, requester=requester, text=text)
 
 
@@ -218,7 +218,7 @@ def reply(ref: str, text: str | None, attach: tuple[Path, ...], to: str | None, 
     if text is None:
         if sys.stdin.isatty():
             click.echo("Write the answer; Ctrl-D on an empty line sends it, Ctrl-C gives up.", err=True)
-        text = sys.stdin.read()
+        text = standard_input()
     if not text.strip() and not blobs:
         raise click.UsageError("there is nothing to send: give --text TEXT, text on standard input, or --attach FILE.")
     arguments: dict[str, Json] = {"ref": ref, "text": text, "to": to, "wait": wait, "attachments": files}

@@ -34,42 +34,39 @@ def _keeper(name: str) -> Callable[[click.Context, click.Parameter, object], Non
     return keep
 
 
-def _shared_options() -> list[click.Parameter]:
-    return [
-        click.Option(
-            ["--config"],
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            expose_value=False,
-            callback=_keeper("config"),
-            help="Configuration file; else MAILCASE_CONFIG, ./config.yaml, ./config.example.yaml, /etc/mailcase/.",
-        ),
-        click.Option(
-            ["--json"],
-            is_flag=True,
-            default=None,
-            expose_value=False,
-            callback=_keeper("json"),
-            help="Print one JSON document.",
-        ),
-        click.Option(
-            ["--as"],
-            metavar="PERSON",
-            expose_value=False,
-            callback=_keeper("person"),
-            help="Act as this person; else the one whose login is yours.",
-        ),
-        click.Option(
-            ["--lang"],
-            type=click.Choice(["en", "fr"]),
-            expose_value=False,
-            callback=_keeper("language"),
-            help="Language of labels.",
-        ),
-    ]
-
-
-SHARED = tuple(_shared_options())
+#: Every command and every group takes them.
+SHARED: tuple[click.Parameter, ...] = (
+    click.Option(
+        ["--config"],
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        callback=_keeper("config"),
+        help="Configuration file; else MAILCASE_CONFIG, ./config.yaml, ./config.example.yaml, /etc/mailcase/.",
+    ),
+    click.Option(
+        ["--json"],
+        is_flag=True,
+        default=None,
+        expose_value=False,
+        callback=_keeper("json"),
+        help="Print one JSON document.",
+    ),
+    click.Option(
+        ["--as"],
+        metavar="PERSON",
+        expose_value=False,
+        callback=_keeper("person"),
+        help="Act as this person; else the one whose login is yours.",
+    ),
+    click.Option(
+        ["--lang"],
+        type=click.Choice(["en", "fr"]),
+        expose_value=False,
+        callback=_keeper("language"),
+        help="Language of labels.",
+    ),
+)
 
 
 class Command(click.Command):

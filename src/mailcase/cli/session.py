@@ -116,6 +116,7 @@ class Session:
         from mailcase.cli.ask import ask
         from mailcase.inbound.control import Request
 
+        _refuse_broken_text(arguments)
         person = self.acting_person() if acts else self.person
         request = Request(
             operation=operation,
@@ -127,16 +128,15 @@ class Session:
 
     def print(self, response: Response, view: View) -> None:
         """Prints what was answered, as JSON or as `view` shows it. Raises Ended unless all went well."""
-        if self.options.json and response.exit == 0:
-            print_json(response.data)
-        elif response.data is not None:
-            if self.options.json:
+        if self.options.json:
+            # A refusal that has nothing to show prints nothing: no document is better than `null`.
+            if response.data is not None or not response.exit:
                 print_json(response.data)
-            else:
-                for line in view(response.data, self.screen):
-                    click.echo(line)
+        elif response.data is not None:
+            for line in view(response.data, self.screen):
+                click.echo(line)
         if response.exit:
-            raise Ended(response.exit, response.error or f"{response.exit}")
+            raise Ended(response.exit, response.error or "refused without a reason")
 
 
 def perform(
@@ -155,6 +155,14 @@ def perform(
 def print_json(data: object) -> None:
     """Whatever JSON can say, as one ASCII document: no text from outside can move a cursor (rule 11)."""
     click.echo(json.dumps(data, indent=2))
+
+
+def _refuse_broken_text(arguments: Mapping[str, Json]) -> None:
+    """What a shell passes may not be UTF-8; nobody could read it later."""
+    try:
+        json.dumps(dict(arguments), ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise click.UsageError("an argument is not UTF-8 text; is the locale of the terminal right?") from error
 
 
 def _login() -> str:

@@ -26,8 +26,8 @@ _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN.pattern}", re.ASCII)
 _HOST = re.compile(rf"{_DOMAIN.pattern}|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:*\s]+)):([0-9]{1,5})", re.ASCII)
 _NAME = re.compile(r"\w(?:[\w .-]{0,38}[\w.-])?")
-#: A person's id stands in signed reply addresses, in lower case and beside the number of the case.
-_PERSON = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}", re.ASCII)
+#: A person's id stands in signed reply addresses (mail/signing.py), beside the number of the case.
+_PERSON = re.compile(r"[a-z0-9][a-z0-9_]{0,15}", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,15})\s*(kib|mib|gib|kb|mb|gb|bytes)?", re.ASCII)
 _SIZE_UNITS = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9, "bytes": 1}
 
@@ -127,7 +127,7 @@ def read_person_id(value: object) -> str:
         raise Mistake(f"nobody may be called {quoted(name)}", "That is what the daemon is called; choose another name.")
     if _PERSON.fullmatch(name) is None:
         message = f"{quoted(name)} cannot be the id of a person"
-        raise Mistake(message, "Use up to 16 small letters, digits, `_` and `-`; the full name stands in `name`.")
+        raise Mistake(message, "Use up to 16 small letters, digits and `_`; the full name stands in `name`.")
     return name
 
 

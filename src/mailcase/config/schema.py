@@ -63,8 +63,9 @@ def _empty_if_none(value: object) -> object:
 
 
 def _addresses_by_key(value: object) -> object:
-    is_list_of_text = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-    return dict.fromkeys(value) if isinstance(value, list) and is_list_of_text else value
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return dict.fromkeys(value)
+    return value
 
 
 class Entry(BaseModel):

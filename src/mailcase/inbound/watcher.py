@@ -80,6 +80,8 @@ class ImapWatcher:
         self._is_stopping = False
         self._failures_count = 0
         self._error: str | None = None
+        #: Looks over the present or the last connection.
+        self._looks_count = 0
 
     async def run(self) -> None:
         """Returns only after `stop`. What goes wrong with the mailbox or the store is logged and tried again; anything
@@ -117,6 +119,7 @@ class ImapWatcher:
     async def _watch(self) -> None:
         """One connection, from its beginning to its end."""
         worker = self._offload(f"imap-{self._name}")
+        self._looks_count = 0
         self._line = line = ImapLine(self._connect(self._source), worker, self._source.command_timeout)
         try:
             await self._check_account()
@@ -174,7 +177,10 @@ class ImapWatcher:
                 log.info("mailbox_recovered", mailbox=self._name)
         elif error != self._error:
             log.error("mail_unreadable", mailbox=self._name, reason=error)
-        self._failures_count = 0
+        self._looks_count += 1
+        if self._looks_count > 1:
+            # Not before: some servers break off whenever we wait (I7).
+            self._failures_count = 0
         self._error = error
         await self._store.save_mailbox(replace(state, last_error=error))
 
@@ -202,9 +208,13 @@ class ImapWatcher:
     async def _pause(self, error: AppError | OSError) -> None:
         """Waits longer after each failure in a row, with jitter, unless woken."""
         first = self._pace.refused_pause if isinstance(error, PermanentError) else self._pace.first_pause
+        # Where looking succeeds and only waiting does not, mail is found as soon as without IDLE.
+        longest = (
+            min(self._pace.longest_pause, self._source.poll_every) if self._looks_count else self._pace.longest_pause
+        )
         # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
-        longest = min(first * 2 ** min(self._failures_count - 1, 20), self._pace.longest_pause)
-        seconds = longest.total_seconds() * (1 + self._entropy.uniform()) / 2
+        pause = min(first * 2 ** min(self._failures_count - 1, 20), longest)
+        seconds = pause.total_seconds() * (1 + self._entropy.uniform()) / 2
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wanted.wait()

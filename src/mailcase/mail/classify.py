@@ -74,7 +74,7 @@ _ABSENCE = re.compile(
 )
 #: Local parts of mail systems that report.
 DAEMONS = frozenset({"mailer-daemon", "mail-daemon", "mailerdaemon", "mailer_daemon"})
-_UNREAD = re.compile(r"(?:no|do-?not|donot|dont|never|ne-?pas)[-_.]?(?:reply|response|repondre|answer)|nepasrepondre")
+_UNREAD = re.compile(r"(?:no|do[-_.]?not|dont|never|ne[-_.]?pas)[-_.]?(?:reply|response|repondre|answer)")
 _LIST_HEADERS = ("list-id", "list-post", "mailing-list", "x-mailing-list", "x-beenthere", "list-subscribe")
 _BULK_HEADERS = ("list-unsubscribe", "list-help", "list-owner", "list-archive", "feedback-id", "x-no-archive")
 _BULK_PRECEDENCE = frozenset({"list", "bulk", "junk"})

@@ -57,7 +57,7 @@ def sort_out(raw: bytes, leaves: Sequence[Part], defects: list[str]) -> Contents
     spoken_for = {
         id(container)
         for leaf, content in decoded
-        if leaf.type == "text/plain" and not content.isspace() and content
+        if leaf.type == "text/plain" and content.strip()
         for container in leaf.inside
         if container.type == "multipart/alternative"
     }
@@ -69,7 +69,7 @@ def sort_out(raw: bytes, leaves: Sequence[Part], defects: list[str]) -> Contents
             pieces.append(html_to_text(content))
     attached = [leaf for leaf in leaves if not _is_shown(leaf)]
     return Contents(
-        text=_cut("\n".join(piece for piece in pieces if piece), "text", defects),
+        text=_cut("\n".join([piece for piece in pieces if piece.strip()] or pieces[:1]), "text", defects),
         html=_cut("\n".join(content for leaf, content in decoded if leaf.type == "text/html"), "HTML", defects),
         attachments=tuple(_attachment(leaf, number) for number, leaf in enumerate(attached, 1)),
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from mailcase.core.case import CaseId, MailboxName, MailId
 from mailcase.errors import Conflict
+from mailcase.store import mailboxes
 from mailcase.store.columns import (
     Values,
     execute,
@@ -26,7 +27,6 @@ from mailcase.store.port import (
     Accepted,
     ClaimedMail,
     FolderState,
-    MailboxState,
     MailOutcome,
     MailRow,
     NewMail,
@@ -46,12 +46,6 @@ INSERT INTO inbox (id, mailbox, source, sha256, size_bytes, envelope_from, envel
                    attempts, outcome, trace)
 VALUES (:id, :mailbox, :source, :sha256, :size_bytes, :envelope_from, :envelope_to, :arrived_at, :received_at,
         0, :outcome, '[]')
-"""
-SAVE_FOLDER = """
-INSERT INTO folder_state (mailbox, folder, uidvalidity, last_uid, started_at)
-VALUES (:mailbox, :folder, :uidvalidity, :last_uid, :started_at)
-ON CONFLICT (mailbox, folder) DO UPDATE
-SET uidvalidity = excluded.uidvalidity, last_uid = excluded.last_uid, started_at = excluded.started_at
 """
 
 
@@ -79,7 +73,7 @@ def accept(
     execute_all(database, ADD_RAW, raws)
     execute_all(database, ADD_MAIL, rows)
     if folder is not None:
-        _save_folder(database, folder)
+        mailboxes.save_folder(database, folder)
     return tuple(accepted)
 
 
@@ -103,96 +97,6 @@ def _mail_values(mail_id: MailId, mail: NewMail, sha256: str | None) -> Values:
         "received_at": to_micros(mail.received_at),
         "outcome": mail.outcome,
     }
-
-
-def _save_folder(database: sqlite3.Connection, folder: FolderState) -> None:
-    execute(
-        database,
-        SAVE_FOLDER,
-        mailbox=folder.mailbox,
-        folder=folder.folder,
-        uidvalidity=folder.uidvalidity,
-        last_uid=folder.last_uid,
-        started_at=to_micros(folder.started_at),
-    )
-
-
-# ---- mailboxes -------------------------------------------------------------------------------------------------------
-
-FOLDERS = """
-SELECT folder, uidvalidity, last_uid, started_at FROM folder_state WHERE mailbox = :mailbox ORDER BY folder
-"""
-SAVE_MAILBOX = """
-INSERT INTO mailbox_state (mailbox, account, read_through_at, checked_at, last_error)
-VALUES (:mailbox, :account, :read_through_at, :checked_at, :last_error)
-ON CONFLICT (mailbox) DO UPDATE
-SET account = excluded.account, read_through_at = excluded.read_through_at, checked_at = excluded.checked_at,
-    last_error = excluded.last_error
-"""
-MAILBOXES = """
-SELECT mailbox, account, read_through_at, checked_at, last_error FROM mailbox_state ORDER BY mailbox
-"""
-OUTCOMES_OF = """
-SELECT source, outcome FROM inbox
-WHERE mailbox = :mailbox AND source IN (SELECT value FROM json_each(:sources)) ORDER BY id
-"""
-KNOWN_CONTENT = """
-SELECT DISTINCT sha256 FROM inbox
-WHERE mailbox = :mailbox AND sha256 IN (SELECT value FROM json_each(:digests)) ORDER BY sha256
-"""
-
-
-def folder_states(database: sqlite3.Connection, mailbox: MailboxName) -> tuple[FolderState, ...]:
-    """What is known about each folder of a mailbox, by name."""
-    return tuple(
-        FolderState(
-            mailbox=mailbox,
-            folder=row["folder"],
-            uidvalidity=row["uidvalidity"],
-            last_uid=row["last_uid"],
-            started_at=from_micros(row["started_at"]),
-        )
-        for row in select(database, FOLDERS, mailbox=mailbox)
-    )
-
-
-def save_mailbox(database: sqlite3.Connection, state: MailboxState) -> None:
-    """Replaces what is known about a mailbox."""
-    execute(
-        database,
-        SAVE_MAILBOX,
-        mailbox=state.mailbox,
-        account=state.account,
-        read_through_at=to_micros(state.read_through_at),
-        checked_at=to_micros(state.checked_at),
-        last_error=storable(state.last_error),
-    )
-
-
-def mailbox_states(database: sqlite3.Connection) -> dict[MailboxName, MailboxState]:
-    """Every mailbox that was ever looked at, by name."""
-    return {
-        MailboxName(row["mailbox"]): MailboxState(
-            mailbox=MailboxName(row["mailbox"]),
-            account=row["account"],
-            read_through_at=from_micros(row["read_through_at"]),
-            checked_at=from_micros(row["checked_at"]),
-            last_error=row["last_error"],
-        )
-        for row in select(database, MAILBOXES)
-    }
-
-
-def outcomes_of(database: sqlite3.Connection, mailbox: MailboxName, sources: Sequence[str]) -> dict[str, Outcome]:
-    """What became of those of the sources that the mailbox has a row for."""
-    rows = select(database, OUTCOMES_OF, mailbox=storable(mailbox), sources=json_list(sources))
-    return {row["source"]: Outcome(row["outcome"]) for row in rows}
-
-
-def knows_content(database: sqlite3.Connection, mailbox: MailboxName, digests: Sequence[str]) -> frozenset[str]:
-    """Those of the digests that the mailbox has a mail for."""
-    rows = select(database, KNOWN_CONTENT, mailbox=mailbox, digests=json_list(digests))
-    return frozenset(row["sha256"] for row in rows)
 
 
 # ---- C2: mail is claimed ---------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -21,10 +20,11 @@ from urllib.parse import quote
 import aiosqlite
 
 from mailcase.clock import Clock
-from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId, PartyId, TextId
+from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId
 from mailcase.errors import Conflict, PermanentError, StoreUnavailable
 from mailcase.log import get_logger
-from mailcase.store import cases, inbox, lookup, migrate, outbox, saving
+from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
+from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import (
     Accepted,
     CaseBundle,
@@ -54,8 +54,6 @@ T = TypeVar("T")
 BUSY_TIMEOUT = timedelta(seconds=5)
 #: A commit that takes longer is logged: the disk is what limits the daemon.
 SLOW_AFTER_SECONDS = 1.0
-#: Numbers of cases begin after this, so that they look like numbers of cases.
-CASES_AFTER = 1000
 
 PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
@@ -67,48 +65,9 @@ PRAGMAS: Mapping[str, str] = {
 #: What the pragmas must read afterwards; anything less loses acknowledged mail when the power goes.
 DURABLE: Mapping[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
-LAST_IDS = """
-SELECT (SELECT coalesce(max(id), :cases_after) FROM cases) AS cases,
-       (SELECT coalesce(max(id), 0) FROM texts) AS texts,
-       (SELECT coalesce(max(id), 0) FROM parties) AS parties,
-       (SELECT coalesce(max(id), 0) FROM inbox) AS mails,
-       (SELECT coalesce(max(id), 0) FROM outgoing) AS outgoing,
-       (SELECT coalesce(max(id), 0) FROM deliveries) AS deliveries
-"""
-
 #: sqlite3 raises these for what is wrong in a statement of ours, not in the database.
 _OUR_FAULT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE})
 _TAKEN_MEANWHILE = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
-
-
-class IdsInMemory:
-    """Numbers counted in memory from the greatest ones in the database; one process per store makes that safe."""
-
-    def __init__(self, last: sqlite3.Row) -> None:
-        self._cases = count(int(last["cases"]) + 1)
-        self._texts = count(int(last["texts"]) + 1)
-        self._parties = count(int(last["parties"]) + 1)
-        self._mails = count(int(last["mails"]) + 1)
-        self._outgoing = count(int(last["outgoing"]) + 1)
-        self._deliveries = count(int(last["deliveries"]) + 1)
-
-    def case(self) -> CaseId:
-        return CaseId(next(self._cases))
-
-    def text(self) -> TextId:
-        return TextId(next(self._texts))
-
-    def party(self) -> PartyId:
-        return PartyId(next(self._parties))
-
-    def mail(self) -> MailId:
-        return MailId(next(self._mails))
-
-    def outgoing(self) -> OutgoingId:
-        return OutgoingId(next(self._outgoing))
-
-    def delivery(self) -> DeliveryId:
-        return next(self._deliveries)
 
 
 class SqliteStore:
@@ -144,12 +103,12 @@ class SqliteStore:
         migrate.upgrade(path)
         writer = await _connect(path, mode="rw", busy_timeout=busy_timeout)
         try:
-            last_ids = await _run(writer, _prepare_writer)
+            ids = await _run(writer, _prepare_writer)
             reader = await _connect(path, mode="ro", busy_timeout=busy_timeout)
         except BaseException:
             await writer.close()
             raise
-        return cls(writer, reader, IdsInMemory(last_ids), clock=clock, hook=hook)
+        return cls(writer, reader, ids, clock=clock, hook=hook)
 
     @property
     def ids(self) -> IdsInMemory:
@@ -205,19 +164,19 @@ class SqliteStore:
         )
 
     async def folder_states(self, mailbox: MailboxName) -> tuple[FolderState, ...]:
-        return await self._read(lambda database: inbox.folder_states(database, mailbox))
+        return await self._read(lambda database: mailboxes.folder_states(database, mailbox))
 
     async def save_mailbox(self, state: MailboxState) -> None:
-        await self._transaction(Point.MAILBOX, lambda database: inbox.save_mailbox(database, state))
+        await self._transaction(Point.MAILBOX, lambda database: mailboxes.save_mailbox(database, state))
 
     async def mailbox_states(self) -> Mapping[MailboxName, MailboxState]:
-        return await self._read(inbox.mailbox_states)
+        return await self._read(mailboxes.mailbox_states)
 
     async def outcomes_of(self, mailbox: MailboxName, sources: Sequence[str]) -> Mapping[str, Outcome]:
-        return await self._read(lambda database: inbox.outcomes_of(database, mailbox, sources))
+        return await self._read(lambda database: mailboxes.outcomes_of(database, mailbox, sources))
 
     async def knows_content(self, mailbox: MailboxName, sha256: Sequence[str]) -> frozenset[str]:
-        return await self._read(lambda database: inbox.knows_content(database, mailbox, sha256))
+        return await self._read(lambda database: mailboxes.knows_content(database, mailbox, sha256))
 
     # -- C2
 
@@ -357,8 +316,8 @@ async def _run(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connect
     return result
 
 
-def _prepare_writer(database: sqlite3.Connection) -> sqlite3.Row:
-    """Sets the pragmas, checks that they hold, and reads the last ids."""
+def _prepare_writer(database: sqlite3.Connection) -> IdsInMemory:
+    """Sets the pragmas, checks that they hold, and counts on from the last ids."""
     for name, value in PRAGMAS.items():
         database.execute(f"PRAGMA {name} = {value}").fetchall()
     for name, wanted in DURABLE.items():
@@ -367,8 +326,7 @@ def _prepare_writer(database: sqlite3.Connection) -> sqlite3.Row:
             raise PermanentError(
                 f"the store is not durable: {name} is {found}, not {wanted}; is it on a network file system?"
             )
-    row: sqlite3.Row = database.execute(LAST_IDS, {"cases_after": CASES_AFTER}).fetchone()
-    return row
+    return IdsInMemory(database)
 
 
 def _commit(

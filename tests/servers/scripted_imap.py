@@ -1,0 +1,144 @@
+"""An IMAP server that says what a test tells it to, right or wrong."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+
+from mailcase.config.settings import AfterTaking, ImapSource, SecretFile, Tls
+
+#: Gets the rest of the command line; what it returns is sent, with `{tag}` replaced. None closes the connection.
+Answer = Callable[[str], bytes | None]
+
+RAW = b"From: ann@example.org\r\nSubject: printer\r\n\r\nIt smokes.\r\n"
+
+
+def always(text: bytes | None) -> Answer:
+    """The same answer every time."""
+    return lambda _rest: text
+
+
+def fetched(uid: int, raw: bytes = RAW) -> bytes:
+    """A FETCH response with the mail."""
+    return b'* 1 FETCH (UID %d RFC822.SIZE %d INTERNALDATE "24-Nov-2026 10:00:00 +0000" BODY[] {%d}\r\n%s)\r\n' % (
+        uid,
+        len(raw),
+        len(raw),
+        raw,
+    )
+
+
+def facts(uid: int, size_bytes: int = len(RAW)) -> bytes:
+    """A FETCH response without the mail."""
+    return b'* 1 FETCH (UID %d RFC822.SIZE %d INTERNALDATE "24-Nov-2026 10:00:00 +0000")\r\n' % (uid, size_bytes)
+
+
+def uids_of(rest: str) -> list[int]:
+    """The UIDs that a FETCH asks for."""
+    uids: list[int] = []
+    for run in rest.split(" ", 1)[0].split(","):
+        first, _, last = run.partition(":")
+        uids += range(int(first), int(last or first) + 1)
+    return uids
+
+
+_USUAL: Mapping[str, Answer] = {
+    "CAPABILITY": always(b"* CAPABILITY IMAP4rev1 IDLE MOVE\r\n{tag} OK\r\n"),
+    "LOGIN": always(b"{tag} OK\r\n"),
+    "SELECT": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n* OK [PERMANENTFLAGS (\\*)]\r\n{tag} OK [READ-WRITE]\r\n"),
+    "EXAMINE": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n{tag} OK [READ-ONLY]\r\n"),
+    "NOOP": always(b"{tag} OK\r\n"),
+    "IDLE": always(b"+ idling\r\n"),
+    "UID SEARCH": always(b"* SEARCH 7\r\n{tag} OK\r\n"),
+    "UID FETCH": lambda rest: (
+        b"".join(fetched(uid) if "BODY" in rest else facts(uid) for uid in uids_of(rest)) + b"{tag} OK\r\n"
+    ),
+    "LOGOUT": always(b"* BYE\r\n{tag} OK\r\n"),
+}
+
+
+class ScriptedImap:
+    """Serves on the loopback, with the usual answers where a test gives none; used in `with`."""
+
+    def __init__(self, answers: Mapping[str, Answer], *, greeting: bytes = b"* OK ready\r\n") -> None:
+        """Keys are commands: `UID FETCH`, `IDLE`."""
+        self._answers = {**_USUAL, **answers}
+        self._greeting = greeting
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self.connections_count = 0
+        #: Every command line without its tag, in their order.
+        self.commands: list[str] = []
+
+    def source(self, secret: Path) -> ImapSource:
+        """How a mailbox of ours reads it; `secret` is a file to put the password into."""
+        secret.write_text("SECRET_imap")
+        return ImapSource(
+            host="127.0.0.1",
+            port=self.port,
+            tls=Tls.NONE,
+            ca_file=None,
+            user="ann",
+            password=SecretFile(path=secret),
+            folder="INBOX",
+            after=AfterTaking.LEAVE,
+            move_to="done",
+            takes_existing=True,
+            poll_every=timedelta(seconds=30),
+            command_timeout=timedelta(seconds=10),
+        )
+
+    def moving_source(self, secret: Path) -> ImapSource:
+        """The same with mail to be moved."""
+        return replace(self.source(secret), after=AfterTaking.MOVE)
+
+    def __enter__(self) -> ScriptedImap:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sock in (self._listener, *self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _address = self._listener.accept()
+                self.connections_count += 1
+                self._open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as lines:
+            connection.sendall(self._greeting)
+            idle_tag = b""
+            for line in lines:
+                if line == b"DONE\r\n":
+                    connection.sendall(idle_tag + b" OK\r\n")
+                    continue
+                tag, _, command = line.rstrip(b"\r\n").partition(b" ")
+                answer = self._answer(command.decode())
+                if answer is None:
+                    return
+                if command == b"IDLE":
+                    idle_tag = tag
+                connection.sendall(answer.replace(b"{tag}", tag))
+
+    def _answer(self, command: str) -> bytes | None:
+        self.commands.append(command)
+        found = re.match(r"(UID )?\w+", command)
+        assert found is not None, command
+        answer = self._answers.get(found.group())
+        return answer(command[found.end() + 1 :]) if answer else b"{tag} BAD unknown\r\n"
