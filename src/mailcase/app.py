@@ -44,7 +44,9 @@ from mailcase.store.lock import StoreBusy, StoreLock
 from mailcase.store.port import Hook, Store
 from mailcase.store.sqlite import SqliteStore
 from mailcase.wakes import Wakes
-from mailcase.workers import DueWorker, InboxWorker, OutboxWorker
+from mailcase.workers.due import DueWorker
+from mailcase.workers.inbox import InboxWorker
+from mailcase.workers.outbox import OutboxWorker
 
 __all__ = ["App", "StoreBusy", "World", "open_app", "open_desk", "run"]
 
@@ -159,7 +161,7 @@ class App:
             reader=self._reader,
             handler=MailHandler(self._transactions, settings=self.settings, book=self.book),
             clock=self.world.clock,
-            thread=self.world.offload("reader"),
+            offload=self.world.offload,
             wakes=self.wakes,
             limits=self.settings.limits,
         )

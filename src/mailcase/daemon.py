@@ -1,7 +1,8 @@
-"""The daemon: starts its parts in order, watches them, and stops them in order. No argv, no signals, no module state.
+"""The daemon: starts its parts in order, watches them, and stops them. No argv, no signals, no module state.
 
 Order of a start: what an earlier life left unfinished, then the doors through which mail and commands come, then the
-loops. Order of a stop: no new mail, what is in hand is finished, the shell's socket, the store.
+loops. At a stop everything is asked to end at the same time, and gets the same time: no new mail, no new command, what
+is in hand is finished. The store is closed by whoever opened it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from typing import Protocol
 
 from mailcase.clock import Clock
 from mailcase.config.settings import Limits
-from mailcase.core.case import MailboxName
+from mailcase.core.case import MailboxName, reference
+from mailcase.errors import StoreUnavailable
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
 from mailcase.handlers.transaction import again_on_conflict
 from mailcase.inbound.control import ControlServer
 from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
-from mailcase.store.port import DeliveryResult, DeliveryState, Recovered, Store
+from mailcase.outbound.port import Attempt
+from mailcase.store.port import DeliveryRow, DeliveryState, Store
 from mailcase.wakes import Wakes, first_of
+from mailcase.workers.outbox import result_of
 
 log = get_logger()
 
 #: Pause before a mailbox's watcher that died is started again.
 RESTART_PAUSE = timedelta(seconds=5)
+INTERRUPTED = "the daemon ended while it was being sent"
 
 
 class Watcher(Protocol):
@@ -71,6 +76,7 @@ class Daemon:
         loops: Sequence[Loop],
         control: ControlServer | None,
         refresh: Callable[[], Awaitable[None]],
+        restart_pause: timedelta = RESTART_PAUSE,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -82,36 +88,28 @@ class Daemon:
         self._loops = loops
         self._control = control
         self._refresh = refresh
+        self._restart_pause = restart_pause
         #: Set once everything has started.
         self.started = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set or a loop dies; then stops in order and raises what the loop died of."""
-        loops: list[asyncio.Task[None]] = []
-        watching: list[asyncio.Task[None]] = []
+        """Works until `stop` is set or a loop dies; then stops everything and raises what the loop died of."""
+        tasks: list[asyncio.Task[None]] = []
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             await self._begin()
-            loops = [asyncio.create_task(loop.run(), name=type(loop).__name__) for loop in self._loops]
-            watching = [
-                asyncio.create_task(self._supervise(name, watcher), name=f"watcher {name}")
-                for name, watcher in self.watchers.items()
-            ]
-            watching += [
-                asyncio.create_task(self._keep_presence(part.presence), name=f"presence {name}")
-                for name, part in self.listeners.items()
-            ]
+            tasks += self._start_loops()
             log.info("daemon_started", mailboxes=len(self.watchers) + len(self.listeners))
             self.started.set()
-            await asyncio.wait({stopping, *loops, *watching}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            await self._end(loops, watching)
-        for task in (*loops, *watching):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("daemon_failed", task=task.get_name(), error=repr(error))
-                raise error
+            await self._end(tasks)
+        if failures := _failures(tasks):
+            raise failures[0]
         log.info("daemon_stopped")
+
+    # -- start
 
     async def _begin(self) -> None:
         await self._recover()
@@ -122,6 +120,19 @@ class Daemon:
         if self._control is not None:
             await self._control.start()
 
+    def _start_loops(self) -> list[asyncio.Task[None]]:
+        return [
+            *(asyncio.create_task(loop.run(), name=type(loop).__name__) for loop in self._loops),
+            *(
+                asyncio.create_task(self._supervise(name, watcher), name=f"watcher {name}")
+                for name, watcher in self.watchers.items()
+            ),
+            *(
+                asyncio.create_task(self._keep_presence(name, part.presence), name=f"presence {name}")
+                for name, part in self.listeners.items()
+            ),
+        ]
+
     async def _recover(self) -> None:
         recovered = await self._store.recover(now=self._clock.now())
         if recovered.inbox_released or recovered.outbox_released or recovered.unknown:
@@ -131,23 +142,30 @@ class Daemon:
                 outbox_released=recovered.outbox_released,
                 unknown=len(recovered.unknown),
             )
-        await self._report_unknown(recovered)
+        for row in recovered.unknown:
+            await self._report_interrupted(row)
 
-    async def _report_unknown(self, recovered: Recovered) -> None:
-        """A mail whose DATA was interrupted may have arrived: its case hears of it (DESIGN 8, Outgoing mail)."""
-        attempts = [
-            Attempted(
-                result=DeliveryResult(
-                    id=row.id, state=DeliveryState.UNKNOWN, reply="the daemon ended while it was being sent"
-                ),
-                mail_id=row.mail_id,
-                case_id=row.case_id,
-                address=row.address,
-            )
-            for row in recovered.unknown
-        ]
-        if attempts:
-            await again_on_conflict(lambda: self._delivery_handler.handle(attempts))
+    async def _report_interrupted(self, row: DeliveryRow) -> None:
+        """A mail whose DATA was interrupted may have arrived: its case hears of it, unless the operator wants it sent
+        again (DESIGN 8, Outgoing mail). One that cannot be reported keeps no daemon from starting.
+        """
+        result = result_of(
+            Attempt(id=row.id, state=DeliveryState.UNKNOWN, reply=INTERRUPTED),
+            created_at=row.created_at,
+            attempts=row.attempts,
+            now=self._clock.now(),
+            limits=self._limits,
+            jitter=0,
+        )
+        attempted = Attempted(result=result, mail_id=row.mail_id, case_id=row.case_id, address=row.address)
+        try:
+            await again_on_conflict(lambda: self._delivery_handler.handle([attempted]))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("interrupted_unreported", delivery_id=row.id, case=reference(row.case_id))
+
+    # -- at work
 
     async def _supervise(self, name: MailboxName, watcher: Watcher) -> None:
         """A watcher that dies is started again; it never takes another mailbox, or the daemon, with it (L7)."""
@@ -157,30 +175,55 @@ class Daemon:
             except Exception:
                 log.exception("watcher_died", mailbox=name)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RESTART_PAUSE.total_seconds()):
+                    async with asyncio.timeout(self._restart_pause.total_seconds()):
                         await self._wakes.stopping.wait()
 
-    async def _keep_presence(self, presence: ListenerPresence) -> None:
+    async def _keep_presence(self, name: MailboxName, presence: ListenerPresence) -> None:
+        """Writes down that we listen. Where the store cannot be had, the gap that a crash leaves only seems longer."""
         while not self._wakes.stopping.is_set():
-            await presence.save()
+            try:
+                await presence.save()
+            except StoreUnavailable as error:
+                log.warning("presence_unsaved", mailbox=name, error=str(error))
             self._wakes.due.set()
             until = self._clock.now() + self._limits.loop_poll
             await first_of(self._wakes.stopping, clock=self._clock, until=until)
 
-    async def _end(self, loops: Sequence[asyncio.Task[None]], watching: Sequence[asyncio.Task[None]]) -> None:
+    # -- stop
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Everything gets the same time to finish; what has not by then is cut, and the next start picks it up."""
         grace = self._limits.stop_within
         self._wakes.stop()
-        await asyncio.gather(
+        endings = [
             *(part.listener.stop(grace) for part in self.listeners.values()),
             *(watcher.stop() for watcher in self.watchers.values()),
-        )
-        tasks = {*loops, *watching}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace.total_seconds())
-            for task in late:
-                log.warning("task_cut", task=task.get_name())
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            _finish(tasks, grace),
+        ]
         if self._control is not None:
-            await self._control.stop()
+            endings.append(self._control.stop(grace))
+        # One that fails to stop must not keep the others from it.
+        for failure in await asyncio.gather(*endings, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                log.error("stop_failed", error=repr(failure), exc_info=failure)
+
+
+async def _finish(tasks: Sequence[asyncio.Task[None]], grace: timedelta) -> None:
+    """Waits for the tasks, then cuts those that have not ended."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=grace.total_seconds())
+    for task in late:
+        log.warning("task_cut", task=task.get_name())
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+def _failures(tasks: Sequence[asyncio.Task[None]]) -> Sequence[BaseException]:
+    """What ended tasks died of, each logged."""
+    failures: list[BaseException] = []
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("daemon_failed", task=task.get_name(), error=repr(error), exc_info=error)
+            failures.append(error)
+    return failures

@@ -11,7 +11,7 @@ from mailcase.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Wakes:
-    """One event per loop."""
+    """One event per kind of work, and one for the end."""
 
     #: Mail has been accepted.
     inbox: asyncio.Event = field(default_factory=asyncio.Event)
@@ -24,23 +24,24 @@ class Wakes:
 
     def stop(self) -> None:
         """Asks every loop to end, and wakes those that wait."""
-        for event in (self.stopping, self.inbox, self.due, self.outbox):
-            event.set()
+        self.stopping.set()
+
+    async def woken(self, event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
+        """Returns when the event is set, the time has come or the daemon stops, whichever is first. Clears the event,
+        so that what is set while the work is done wakes again.
+        """
+        await first_of(event, self.stopping, clock=clock, until=until)
+        event.clear()
 
 
-async def woken(event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
-    """Returns when the event is set or the time has come, whichever is first; clears the event, so that what is set
-    while the work is done wakes again."""
-    await first_of(event, clock=clock, until=until)
-    event.clear()
-
-
-async def first_of(event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
-    """Returns when the event is set or the time has come, whichever is first."""
-    waiting = asyncio.ensure_future(event.wait())
-    sleeping = asyncio.ensure_future(clock.sleep_until(until))
+async def first_of(*events: asyncio.Event, clock: Clock, until: datetime) -> None:
+    """Returns when one of the events is set or the time has come, whichever is first."""
+    if any(event.is_set() for event in events):
+        return
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    waiting_for_time = asyncio.ensure_future(clock.sleep_until(until))
     try:
-        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*waiting, waiting_for_time}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiting.cancel()
-        sleeping.cancel()
+        for future in (*waiting, waiting_for_time):
+            future.cancel()

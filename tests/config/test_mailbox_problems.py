@@ -172,6 +172,12 @@ processes: {{enquiry: {{}}}}
             "1:23 relay.tls: mail and password would go to `h` for everybody to read"
             " | Write tls or starttls; none is for this machine alone (127.0.0.1, ::1, localhost).",
         ),
+        (
+            "{host: 127.0.0.1, tls: none, port: 2525}",
+            "1:43 relay.port: is the port of a listener here: our own mail would come back to us"
+            " | Write host and port of the server that sends our mail.",
+        ),
+        ("{host: 127.0.0.1, port: [25]}", "1:32 relay.port: must be a whole number"),
         ("{host: h, connections: 100}", "1:31 relay.connections: must be at most 20"),
         (
             "{maildir: out, host: h}",

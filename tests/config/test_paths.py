@@ -192,20 +192,6 @@ def test_the_store_is_the_path_of_a_file(check: Check, tmp_path: Path) -> None:
     assert check("store: .\n") == [f"1:8 store: `{tmp_path}` is a folder | Write the path of a file in it."]
 
 
-def test_the_path_of_the_socket_must_fit_into_the_system(check: Check) -> None:
-    """unix(7): 107 bytes."""
-    long = f"/{'x' * 60}/{'y' * 60}"
-
-    found = [
-        *check(f"store: {long}/m.db\n"),
-        *check(f"socket: {long}\n"),
-        *check(f"store: {long}/m.db\nsocket: /run/s\n"),
-    ]
-
-    assert [one.partition(" the path")[0] for one in found] == ["1:8 store:", "1:9 socket:"]
-    assert found[0].endswith("| Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")
-
-
 @pytest.mark.parametrize("key", ["store", "socket", "templates"])
 @pytest.mark.parametrize("text", [r"a\0b", r"a\uD800b"])
 def test_what_no_path_can_hold_is_a_problem(check: Check, key: str, text: str) -> None:
@@ -215,8 +201,21 @@ def test_what_no_path_can_hold_is_a_problem(check: Check, key: str, text: str) -
     assert "has a control character" in found[0] or "cannot be used" in found[0]
 
 
-def test_a_store_that_cannot_be_looked_at_is_left_to_whoever_opens_it(check: Check) -> None:
-    assert check(f"store: {'x' * 300}\nsocket: /run/mailcase.sock\n") == []
+def test_a_store_that_is_there_already_is_fine(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "m.db").touch()
+
+    assert check("store: m.db\n") == []
+
+
+def test_the_store_must_have_a_path_that_can_be(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    found = [*check(f"store: {'x' * 300}\n"), *check("store: file/m.db\n")]
+
+    assert [one.rpartition(" cannot be used: ")[2] for one in found] == [
+        "File name too long | Check path and permissions.",
+        "Not a directory | Check path and permissions.",
+    ]
 
 
 def test_a_zero_byte_ends_no_path(check: Check) -> None:

@@ -226,13 +226,14 @@ def test_a_due_rule_in_full(load: Load) -> None:
     due = _process(
         load,
         """{due: {add: 2 working days, calendar: shop, add_wait_time: true, next_morning: true, may_override: false,
-            expected_effort: 90 minutes}}""",
+            promise: true, expected_effort: 90 minutes}}""",
         more="time_zone: Europe/Berlin\n",
     ).due
 
     assert due is not None
     assert due.add == Span(amount=2, unit=SpanUnit.WORKING_DAYS)
     assert (due.add_wait_time, due.next_morning, due.end_of_day, due.may_override) == (True, True, False, False)
+    assert due.is_promised
     assert due.expected_effort == timedelta(minutes=90)
     calendar = due.calendar
     assert calendar is not None
@@ -319,10 +320,10 @@ def test_what_becomes_of_a_mail_on_the_server(load: Load, word: str) -> None:
     [("0.0.0.0:25", "0.0.0.0", 25), ("[::1]:24", "::1", 24), ("LOCALHOST:0", "localhost", 0)],
 )
 def test_a_listener(load: Load, listen: str, host: str, port: int) -> None:
-    text = _mailbox_text(f'kind: lmtp, listen: "{listen}", sender_retry: 2 hours')
+    text = _mailbox_text(f'kind: lmtp, listen: "{listen}", sender_retry: 2 hours, relays: MX.example.org')
 
     assert load("", base=text).mailboxes[DESK].source == ListenerSource(
-        kind=ListenerKind.LMTP, host=host, port=port, sender_retry=timedelta(hours=2)
+        kind=ListenerKind.LMTP, host=host, port=port, sender_retry=timedelta(hours=2), relays=("mx.example.org",)
     )
 
 

@@ -50,12 +50,13 @@ from mailcase.core.process import (
 )
 from mailcase.core.refusal import Refused
 
-ANN = ActorId("ann")
-BOB = ActorId("bob")
+#: People are asked for both as those who act and as those who have a case.
+ANN: Any = "ann"
+BOB: Any = "bob"
 #: Worked here once.
-OLD = ActorId("old")
+OLD: Any = "old"
 #: Nobody of the process.
-ZOE = ActorId("zoe")
+ZOE: Any = "zoe"
 
 SUPPORT = QueueName("support")
 CLIENT = WaitReason(name="client", asks_requester=True)

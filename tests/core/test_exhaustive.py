@@ -128,7 +128,7 @@ def commands() -> Iterator[Command]:
 
 
 def waits(by: ActorId, later: datetime) -> Iterator[StartWait]:
-    """Every shape of a wait, good and bad."""
+    """Every shape of a wait; the bad ones are bad whoever asks."""
     yield StartWait(at=NOW, by=by, type=WaitType.ON_HOLD)
     yield StartWait(at=NOW, by=by, type=WaitType.MORE_INFO, reason=CLIENT.name)
     yield StartWait(at=NOW, by=by, type=WaitType.UNTIL, until=later)
@@ -371,7 +371,7 @@ def test_what_is_said_to_be_allowed_is_accepted_in_every_state(searches: dict[st
 _COMMAND_OF: dict[str, type[Any]] = {
     "submit": Submit,
     "take": Take,
-    "take --over": Take,
+    "take --take-over": Take,
     "release": Release,
     "progress": SetInProgress,
     "todo": SetToDo,

@@ -1,4 +1,4 @@
-"""The illegal transitions of spec 2.8, each by its number, and every other refusal: says why, and leaves the case alone."""
+"""The illegal transitions of spec 2.8 by number, and every other refusal: each says why and leaves the case alone."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_2_8_2_a_draft_does_not_wait(wait: WaitType) -> None:
 
 def test_2_8_3_a_wait_without_a_type_cannot_be_said() -> None:
     with pytest.raises(TypeError, match="type"):
-        StartWait(at=mailed().now, by=ANN)  # type: ignore[call-arg] - that it is one is the point
+        StartWait(at=mailed().now, by=ANN)  # type: ignore[call-arg]  # that it is an error is the point
 
 
 def test_2_8_4_a_wait_for_information_lists_its_reasons() -> None:
@@ -271,7 +271,7 @@ def test_as_10_taking_over_must_be_meant() -> None:
     refused = in_progress().refused(Take, BOB)
 
     assert (refused.rule, refused.reason, refused.people) == ("AS-10", Reason.SOMEBODY_ELSE_HAS_IT, (ANN,))
-    assert "take --over" in refused.allowed
+    assert "take --take-over" in refused.allowed
     assert "take" not in refused.allowed
     assert describe(refused, "en").startswith("ann has the case; taking it over must be asked for.")
 
@@ -378,7 +378,7 @@ def test_the_caller_is_told_when_it_is_wrong() -> None:
     desk = mailed()
     take = desk.command(Take)
     with pytest.raises(ValueError, match="before the last event"):
-        engine.decide(PROCESS, desk.case, replace(take, at=desk.now - HOUR))  # type: ignore[type-var] - no union of dataclasses
+        engine.decide(PROCESS, desk.case, Take(at=desk.now - HOUR, by=ANN))
     with pytest.raises(ValueError, match="needs a case"):
         engine.decide(PROCESS, None, take)
     with pytest.raises(ValueError, match="belongs to process"):

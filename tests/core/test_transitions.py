@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -362,7 +363,7 @@ ROWS = [
     *(
         Expected(
             id=f"T21 to do from {wait}",
-            given=lambda wait=wait: waiting(wait),  # type: ignore[misc] - a default binds the loop's value
+            given=partial(waiting, wait),
             step=give(SetToDo, BOB),
             status=Status.TO_DO,
             who=holder(ANN, queue=True),
@@ -376,7 +377,7 @@ ROWS = [
     *(
         Expected(
             id=f"T21 in progress from {wait}",
-            given=lambda wait=wait: waiting(wait),  # type: ignore[misc] - a default binds the loop's value
+            given=partial(waiting, wait),
             step=give(SetInProgress, BOB),
             status=Status.IN_PROGRESS,
             who=holder(BOB, queue=True),
@@ -390,7 +391,7 @@ ROWS = [
     *(
         Expected(
             id=f"T22 {wait}",
-            given=lambda wait=wait: waiting(wait),  # type: ignore[misc] - a default binds the loop's value
+            given=partial(waiting, wait),
             step=a_mail,
             status=Status.WAITING,
             wait=wait,

@@ -62,6 +62,7 @@ async def desk(
     limits: Limits | None = None,
     hook: Hook | None = None,
     knows_recipient: Callable[[str], bool] = KNOWN.__contains__,
+    relays: tuple[str, ...] = (),
 ) -> AsyncIterator[Desk]:
     """A running listener on a free port of 127.0.0.1."""
     clock = SteppedClock(NOW)
@@ -70,7 +71,7 @@ async def desk(
     wake = asyncio.Event()
     listener = Listener(
         MailboxName("desk"),
-        ListenerSource(kind=kind, host="127.0.0.1", port=0),
+        ListenerSource(kind=kind, host="127.0.0.1", port=0, relays=relays),
         door=Door(store, wake),
         clock=clock,
         knows_recipient=knows_recipient,

@@ -1,4 +1,4 @@
-"""Servers that lie, break off or are slow: nothing wrong is taken, nothing is acknowledged that is not ours (R9, R10)."""
+"""Servers that lie, break off or are slow: nothing wrong is taken, nothing acknowledged that is not ours (R9, R10)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.inbound.watched import QUICK, Watched
+from tests.servers.imap_servers import connect
 from tests.servers.scripted_imap import RAW, Answer, ScriptedImap, always, facts, fetched, uids_of
 
-from mailcase.inbound.imap import ImapSession, connect
+from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_errors import ImapBroken, ImapUnavailable, LoginRefused
 
 
@@ -37,7 +38,7 @@ def in_turn(*answers: bytes | None) -> Answer:
 def bodies(answer: Answer) -> Answer:
     """Answers so when mail is asked for, and rightly when only sizes are."""
     return lambda rest: (
-        answer(rest) if "BODY" in rest else b"".join(facts(uid) for uid in uids_of(rest)) + b"{tag} OK\r\n"
+        answer(rest) if "BODY" in rest else b"".join(facts(uid) for uid in uids_of(rest)) + b"{tag} OK done\r\n"
     )
 
 
@@ -45,12 +46,12 @@ class TestFetch:
     @pytest.mark.parametrize(
         "answer",
         [
-            b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK\r\n",
-            b"* 1 FETCH (UID 7 FLAGS (\\Seen))\r\n{tag} OK\r\n",
-            b"* 1 FETCH (UID 7 BODY[] {0}\r\n)\r\n{tag} OK\r\n",
-            b"* 1 FETCH (UID 7 BODY[HEADER] {4}\r\nx: y)\r\n{tag} OK\r\n",
-            fetched(8) + b"{tag} OK\r\n",
-            b"{tag} OK\r\n",
+            b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK done\r\n",
+            b"* 1 FETCH (UID 7 FLAGS (\\Seen))\r\n{tag} OK done\r\n",
+            b"* 1 FETCH (UID 7 BODY[] {0}\r\n)\r\n{tag} OK done\r\n",
+            b"* 1 FETCH (UID 7 BODY[HEADER] {4}\r\nx: y)\r\n{tag} OK done\r\n",
+            fetched(8) + b"{tag} OK done\r\n",
+            b"{tag} OK done\r\n",
         ],
         ids=["NIL", "flags only", "empty", "another part", "another mail", "nothing"],
     )
@@ -65,7 +66,7 @@ class TestFetch:
     def test_a_mail_that_was_not_asked_for_changes_nothing(self, secret: Path) -> None:
         """I6: an unsolicited FETCH among the answers."""
         flags = b"* 3 FETCH (FLAGS (\\Seen))\r\n"
-        answer = flags + fetched(9) + fetched(7) + flags + b"{tag} OK\r\n"
+        answer = flags + fetched(9) + fetched(7) + flags + b"{tag} OK done\r\n"
         with ScriptedImap({"UID FETCH": always(answer)}) as server:
             session = opened(server, secret)
             (mail,) = session.fetch([7], size_bytes=100)
@@ -90,11 +91,9 @@ class TestFetch:
                 session.all_uids()
             session.close()
 
-    @pytest.mark.parametrize(
-        "answer", [b"{tag} OK\r\n", b"* SEARCH 7 x\r\n{tag} OK\r\n", b"* SEARCH 0\r\n{tag} OK\r\n"]
-    )
+    @pytest.mark.parametrize("answer", [b"", b"* SEARCH 7 x\r\n", b"* SEARCH 0\r\n"])
     def test_a_search_that_is_not_answered_rightly_is_no_empty_folder(self, secret: Path, answer: bytes) -> None:
-        with ScriptedImap({"UID SEARCH": always(answer)}) as server:
+        with ScriptedImap({"UID SEARCH": always(answer + b"{tag} OK done\r\n")}) as server:
             session = opened(server, secret)
 
             with pytest.raises(ImapBroken):
@@ -115,9 +114,9 @@ class TestOpening:
         with ScriptedImap({"LOGIN": answer}) as server, pytest.raises(LoginRefused) as refused:
             connect(server.source(secret))
 
-        shown = f"{refused.value} {refused.value.__cause__} {refused.getrepr(chain=False)}"
         assert "*** is not the password" in str(refused.value)
-        assert "SECRET_imap is not" not in shown
+        assert "SECRET" not in str(refused.value)
+        assert refused.value.__suppress_context__
 
     def test_a_server_that_cannot_log_in_now_is_tried_again(self, secret: Path) -> None:
         with (
@@ -127,7 +126,7 @@ class TestOpening:
             connect(server.source(secret))
 
     def test_a_folder_without_uidvalidity_is_not_read(self, secret: Path) -> None:
-        with ScriptedImap({"SELECT": always(b"* 1 EXISTS\r\n{tag} OK\r\n")}) as server:
+        with ScriptedImap({"SELECT": always(b"* 1 EXISTS\r\n{tag} OK done\r\n")}) as server:
             session = connect(server.source(secret))
 
             with pytest.raises(ImapBroken, match="UIDVALIDITY"):
@@ -148,8 +147,8 @@ class TestWatching:
         self, watched: Watched, secret: Path
     ) -> None:
         """I6, DESIGN 8 Windows."""
-        nil = b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK\r\n"
-        answer = bodies(in_turn(nil, fetched(7) + b"{tag} OK\r\n"))
+        nil = b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK done\r\n"
+        answer = bodies(in_turn(nil, fetched(7) + b"{tag} OK done\r\n"))
         with ScriptedImap({"UID FETCH": answer}) as server:
             watcher = watched.watch(server.moving_source(secret))
             held = await watched.until_failed("UID 7")
@@ -174,9 +173,9 @@ class TestWatching:
             uids = uids_of(rest)
             if 8 in uids:
                 return b"{tag} NO cannot read it\r\n"
-            return b"".join(fetched(uid, RAW + b"%d" % uid) for uid in uids) + b"{tag} OK\r\n"
+            return b"".join(fetched(uid, RAW + b"%d" % uid) for uid in uids) + b"{tag} OK done\r\n"
 
-        search = always(b"* SEARCH 7 8 9\r\n{tag} OK\r\n")
+        search = always(b"* SEARCH 7 8 9\r\n{tag} OK done\r\n")
         with ScriptedImap({"UID SEARCH": search, "UID FETCH": bodies(answer)}) as server:
             watcher = watched.watch(server.source(secret))
             await watched.until_taken(2)
@@ -197,9 +196,9 @@ class TestWatching:
             uids = uids_of(rest)
             if 8 in uids:
                 return None
-            return b"".join(fetched(uid, RAW + b"%d" % uid) for uid in uids) + b"{tag} OK\r\n"
+            return b"".join(fetched(uid, RAW + b"%d" % uid) for uid in uids) + b"{tag} OK done\r\n"
 
-        search = always(b"* SEARCH 7 8 9\r\n{tag} OK\r\n")
+        search = always(b"* SEARCH 7 8 9\r\n{tag} OK done\r\n")
         with ScriptedImap({"UID SEARCH": search, "UID FETCH": bodies(answer)}) as server:
             watcher = watched.watch(server.source(secret))
             await watched.until_taken(2)
@@ -212,20 +211,20 @@ class TestWatching:
     ) -> None:
         """I7: after each time the pause is longer, although every look succeeds."""
         with ScriptedImap({"IDLE": always(None)}) as server, capture_logs() as logs:
-            watcher = watched.watch(
-                server.source(secret),
-                pace=replace(QUICK, first_pause=timedelta(seconds=100), longest_pause=timedelta(seconds=100)),
-            )
-            await watched.until_failed("EOF")
+            watcher = watched.watch(server.source(secret), pace=replace(QUICK, first_pause=timedelta(seconds=1)))
+            for count in (1, 2):
+                await watched.until_failed("EOF")
+                assert server.connections_count == count
+                await watched.until_looked()
             await watched.stop(watcher)
 
-        assert server.connections_count == 1
         assert await watched.raws() == [RAW]
-        assert [log["event"] for log in logs].count("mailbox_failed") == 1
+        assert "mailbox_failed" in [log["event"] for log in logs]
 
     async def test_new_mail_told_together_with_the_begin_of_idle_is_seen(self, watched: Watched, secret: Path) -> None:
         """I8: the library looks only at the socket, where it is no longer."""
-        search = in_turn(b"* SEARCH\r\n{tag} OK\r\n", b"* SEARCH\r\n{tag} OK\r\n", b"* SEARCH 7\r\n{tag} OK\r\n")
+        nothing, something = (b"* SEARCH%s\r\n{tag} OK done\r\n" % uids for uids in (b"", b" 7"))
+        search = in_turn(nothing, nothing, something)
         idle = in_turn(b"+ idling\r\n* 1 EXISTS\r\n", b"+ idling\r\n")
         with ScriptedImap({"UID SEARCH": search, "IDLE": idle}) as server:
             watcher = watched.watch(server.source(secret))
@@ -241,7 +240,28 @@ class TestWatching:
         with ScriptedImap({}, greeting=b"* OK") as server:
             source = replace(server.source(secret), command_timeout=timedelta(milliseconds=300))
             watcher = watched.watch(source)
-            await watched.until_failed("")
+            await watched.until_failed("did not answer")
             await watched.stop(watcher)
 
         assert await watched.mails() == ()
+
+    async def test_a_mail_that_appears_below_the_cursor_is_found_by_a_look_at_the_whole_folder(
+        self, watched: Watched, secret: Path
+    ) -> None:
+        listed = [b"7"]
+
+        def search(rest: str) -> bytes:
+            return b"* SEARCH %s\r\n{tag} OK done\r\n" % (listed[-1] if rest == "ALL" else b"7")
+
+        def answer(rest: str) -> bytes:
+            return b"".join(fetched(uid, RAW + b"%d" % uid) for uid in uids_of(rest)) + b"{tag} OK done\r\n"
+
+        with ScriptedImap({"UID SEARCH": search, "UID FETCH": bodies(answer)}) as server:
+            watcher = watched.watch(server.source(secret), pace=replace(QUICK, whole_every=timedelta()))
+            await watched.until_taken(1)
+            listed.append(b"5 7")
+            await watched.until_looked()
+            await watched.until_looked()
+            await watched.stop(watcher)
+
+        assert await watched.raws() == [RAW + b"7", RAW + b"5"]

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.imap_servers import Dovecot, ImapServer
+from tests.servers.imap_servers import Dovecot, ImapServer, connect
 
 from mailcase.clock import SystemClock
 from mailcase.config.settings import AfterTaking, Tls
-from mailcase.inbound.imap import DONE_FLAG, DONE_KEYWORD, Acknowledged, ImapSession, check, connect
+from mailcase.inbound.imap import DONE_FLAG, DONE_KEYWORD, Acknowledged, ImapSession, check
 from mailcase.inbound.imap_errors import FolderRefused, LoginRefused, ServerNotTrusted, UnfitForImap
 
 RAW = b"From: ann@example.org\r\nSubject: printer\r\n\r\nIt smokes.\r\n"

@@ -90,20 +90,20 @@ class TestFirstContact:
         self, imap_server: ImapServer, folder: str, open_watched: OpenWatched
     ) -> None:
         """Its date does not show that it was there before us."""
+        put(imap_server, folder, mail(0), at=datetime(2020, 1, 1, tzinfo=UTC))
         put(imap_server, folder, mail(1))
         first = await open_watched()
-        watcher = first.watch(imap_server.source(folder))
+        first.watch(imap_server.source(folder))
         await first.until_looked()
-        await first.stop(watcher)
         await first.close()
 
         second = await open_watched()
         second.watch(imap_server.source(folder))
         await second.until_looked()
 
-        assert [row.outcome for row in await second.mails()] == [Outcome.BEFORE_START]
+        assert await second.raws() == await second.raws(Outcome.BEFORE_START) == [mail(1)]
         with imap_server.program() as program:
-            assert len(program.uids(folder)) == 1
+            assert len(program.uids(folder)) == 2
 
     async def test_with_start_all_everything_is_taken_in_order(
         self, imap_server: ImapServer, folder: str, watched: Watched
@@ -446,6 +446,34 @@ class TestTrouble:
 
         assert proxy.connections_count > 10
         assert sorted(raw or b"" for raw in await again.raws()) == raws
+
+    async def test_without_idle_mail_is_found_by_looking(
+        self, imap_server: ImapServer, folder: str, watched: Watched
+    ) -> None:
+        with FaultProxy(imap_server.port, hidden=[b" IDLE"]) as proxy:
+            source = replace(imap_server.source(folder), port=proxy.port, poll_every=timedelta(milliseconds=200))
+            watcher = watched.watch(source)
+            await watched.until_looked()
+            put(imap_server, folder, mail(1))
+            await watched.until_taken(1)
+            await watched.stop(watcher)
+
+        assert proxy.connections_count == 1
+
+    async def test_a_stop_waits_for_nothing(self, imap_server: ImapServer, folder: str, watched: Watched) -> None:
+        """Neither for mail nor for the end of a pause."""
+        clock = SystemClock()
+        pace = replace(QUICK, first_pause=timedelta(minutes=1), longest_pause=timedelta(minutes=1))
+        waiting = watched.watch(imap_server.source(folder))
+        pausing = watched.watch(replace(imap_server.source(folder), port=free_port()), OTHER, pace=pace)
+        await watched.until_looked()
+        await watched.until_failed("refused", OTHER)
+
+        begun = clock.monotonic()
+        await watched.stop(waiting)
+        await watched.stop(pausing)
+
+        assert clock.monotonic() - begun < Limits().stop_within.total_seconds() / 2
 
     async def test_a_server_that_falls_silent_is_left_after_the_deadline(
         self, imap_server: ImapServer, folder: str, watched: Watched

@@ -7,6 +7,7 @@ import smtplib
 import sqlite3
 import threading
 from datetime import timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -391,3 +392,18 @@ async def test_a_port_that_is_taken_is_an_error_for_the_operator(tmp_path: Path)
 
         with pytest.raises(PermanentError, match=f"sales.*127.0.0.1:{here.listener.port}"):
             await second.start()
+
+
+async def test_a_mail_has_arrived_when_a_configured_relay_took_it(tmp_path: Path) -> None:
+    """DESIGN 8, Windows: a mail that was held back while nobody listened is judged by its relay's word."""
+    taken = NOW - timedelta(hours=1)
+    line = f"Received: from x by mx.example.org (Postfix) with LMTP; {format_datetime(taken)}\r\n".encode()
+    async with desk(tmp_path, relays=("mx.example.org",)) as here:
+        client = await here.dial()
+        await client.deliver(line + RAW)
+        await client.deliver(RAW)
+
+        by_relay, by_receipt = await here.mails()
+
+    assert (by_relay.arrived_at, by_relay.received_at) == (taken, NOW)
+    assert by_receipt.arrived_at == NOW

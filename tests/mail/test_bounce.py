@@ -47,6 +47,17 @@ def test_an_out_of_office_without_return_path_is_no_bounce() -> None:
     assert bounce_in("From: paul@x.org\nReturn-Path: <>\nSubject: Away\n\nAsk bob@x.org\n") is None
 
 
+def test_a_known_null_sender_makes_a_report_in_words_believable() -> None:
+    raw = b"From: postman@x.org\nSubject: Undeliverable: hello\n\n<a@y.org>: 550 no\n"
+    message = reading.read(raw)
+
+    assert read_bounce(message, raw) is None
+    assert read_bounce(message, raw, envelope_from="postman@x.org") is None
+    assert read_bounce(message, raw, envelope_from="") == Bounce(
+        recipients=(one("a@y.org", "5.0.0", "failed"),), original_message_id=None
+    )
+
+
 def status(*fields: str, header: str = "") -> Bounce | None:
     return bounce_in(
         f"From: system@x.org\n{header}Content-Type: message/delivery-status\n\n" + "\n".join(fields) + "\n"

@@ -77,6 +77,7 @@ def test_an_auto_reply_is_machine_written_and_never_answered(field: str) -> None
         "Subject: Auto: broken",
         "Subject: An automatic reply would help",
         "X-Priority: 1",
+        "X-No-Archive: yes",
         "Return-Path: <paul@example.net>",
         "X-Auto-Response-Suppress: DR, RN, NRN",
         "X-Mailcase-Instance: another",
@@ -193,6 +194,10 @@ def test_reports_are_known_by_their_type(fields: tuple[str, ...], kind: Kind) ->
 
 def test_a_mail_daemon_writes_bounces() -> None:
     assert kind_of(mail("From: Mailer-Daemon@mx.example.net")).kind is Kind.BOUNCE
+
+
+def test_evidence_is_short() -> None:
+    assert [len(one) for one in kind_of(mail("From: paul@example.net", "X-Loop: " + "x" * 5000)).evidence] == [200]
 
 
 def test_a_postmaster_may_be_a_person_but_is_not_answered() -> None:

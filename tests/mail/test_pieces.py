@@ -39,6 +39,7 @@ from mailcase.mail import addresses, charset, headers, transfer
         ("Ann (Sales <a@x>", [("Ann (Sales", "a@x")]),
         ("Ann) <a@x>", [("Ann", "a@x")]),
         ("a = b <a@x>", [("a = b", "a@x")]),
+        ("Ann <a@x, Bob <b@x>", [("Ann", "a@x"), ("", "b@x")]),
     ],
 )
 def test_addresses_are_read_as_people_write_them(written: str, expected: list[tuple[str, str]]) -> None:
@@ -94,6 +95,7 @@ def test_parameters_are_read_as_programs_write_them(written: bytes, front: str, 
         (b"hello", '"charset=utf-8"', "hello", None),
         ("中文".encode("gb18030"), "gb2312", "中文", None),
         ("日本".encode("iso2022_jp"), None, "日本", "no charset, read as iso2022_jp"),
+        ("日本".encode("iso2022_jp"), "us-ascii", "日本", "charset us-ascii does not fit, read as iso2022_jp"),
         ("日本".encode("shift_jis"), "x-sjis", "日本", None),
         ("\ufeffGrüße".encode(), "cp1252", "Grüße", None),
         ("Grüße".encode("utf-16"), "utf-8", "Grüße", None),
@@ -129,7 +131,8 @@ def test_no_charset_can_fail_a_text(data: bytes, declared: str | None, text: str
         (b"a=XYb", "quoted-printable", b"a=XYb"),
         (b"begin 644 x\n%:&5L;&\\\n`\nend\n", "x-uuencode", b"hello"),
         (b"begin 644 x\n%:&5L;&\\   \nend\n", "uuencode", b"hello"),
-        (b"begin 644 x\n%:&5L;&\\~~~\nend\n", "uuencode", b"hello"),
+        (b"begin 644 x\n%:&5L;&\\`~~~\nend\n", "uuencode", b"hello"),
+        (b"begin 644 x\nM\nM!\n\nend\n", "uuencode", b""),
         (b"begin 644 x\n#\xff\xff\xff\xff\nend\n", "uuencode", b""),
         (b"as it is", "7bit", b"as it is"),
         (b"as it is", "x-unknown", b"as it is"),
@@ -148,6 +151,10 @@ def test_the_name_of_an_encoding_is_read_tolerantly(written: str, expected: str)
 
 def test_clean_text_has_one_line_and_no_hidden_characters() -> None:
     assert headers.clean("a\x00b\u202ec\u2028d\ue000e\x85") == "a b c d e"
+
+
+def test_a_raw_header_in_iso_2022_is_read() -> None:
+    assert headers.text_of("日本".encode("iso2022_jp"))[0] == "日本"
 
 
 def test_words_in_different_charsets_stand_side_by_side() -> None:

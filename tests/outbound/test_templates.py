@@ -120,7 +120,7 @@ def test_every_mail_can_be_written_in_both_languages(name: str, language: str, s
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", [*(notice.value for notice in REQUESTER_NOTICES), ANSWER])
+@pytest.mark.parametrize("name", [*(notice.value for notice in sorted(REQUESTER_NOTICES)), ANSWER])
 def test_mail_to_the_requester_keeps_the_subject_so_that_clients_thread_it(name: str, language: str) -> None:
     mail = OURS.render(name, language, view(subject="RE : Printer [7-C]"))
 

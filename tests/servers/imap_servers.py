@@ -28,6 +28,8 @@ from imap_tools.utils import encode_folder
 from tests.servers.certificates import make_certificate
 
 from mailcase.config.settings import AfterTaking, ImapSource, SecretFile, Tls
+from mailcase.errors import AppError
+from mailcase.inbound.imap import ImapSession
 
 DOVECOT = "/usr/sbin/dovecot"
 _READY_WITHIN_SECONDS = 20.0
@@ -111,6 +113,8 @@ class ImapServer:
     def program(self) -> Iterator[MailProgram]:
         """A person's mail program, logged in."""
         with imaplib.IMAP4("127.0.0.1", self.port, timeout=10) as client:
+            # The library sends the end of a mail by itself, which would wait for the server's delayed confirmation.
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.login(self.user, self.secret.read_text())
             yield MailProgram(client)
 
@@ -141,6 +145,17 @@ class Dovecot(ImapServer):
     def tls_source(self, folder: str, *, tls: Tls, host: str = "127.0.0.1", ca_file: Path | None) -> ImapSource:
         port = self.tls_port if tls is Tls.TLS else self.port
         return replace(self.source(folder), host=host, port=port, tls=tls, ca_file=ca_file)
+
+
+def connect(source: ImapSource) -> ImapSession:
+    """A session that is logged in; to be closed."""
+    session = ImapSession(source)
+    try:
+        session.open()
+    except AppError:
+        session.close()
+        raise
+    return session
 
 
 def free_port() -> int:

@@ -50,17 +50,18 @@ def uids_of(rest: str) -> list[int]:
 
 
 _USUAL: Mapping[str, Answer] = {
-    "CAPABILITY": always(b"* CAPABILITY IMAP4rev1 IDLE MOVE\r\n{tag} OK\r\n"),
-    "LOGIN": always(b"{tag} OK\r\n"),
+    "CAPABILITY": always(b"* CAPABILITY IMAP4rev1 IDLE MOVE\r\n{tag} OK done\r\n"),
+    "LOGIN": always(b"{tag} OK done\r\n"),
     "SELECT": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n* OK [PERMANENTFLAGS (\\*)]\r\n{tag} OK [READ-WRITE]\r\n"),
     "EXAMINE": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n{tag} OK [READ-ONLY]\r\n"),
-    "NOOP": always(b"{tag} OK\r\n"),
+    "NOOP": always(b"{tag} OK done\r\n"),
     "IDLE": always(b"+ idling\r\n"),
-    "UID SEARCH": always(b"* SEARCH 7\r\n{tag} OK\r\n"),
+    "UID SEARCH": always(b"* SEARCH 7\r\n{tag} OK done\r\n"),
     "UID FETCH": lambda rest: (
-        b"".join(fetched(uid) if "BODY" in rest else facts(uid) for uid in uids_of(rest)) + b"{tag} OK\r\n"
+        b"".join(fetched(uid) if "BODY" in rest else facts(uid) for uid in uids_of(rest)) + b"{tag} OK done\r\n"
     ),
-    "LOGOUT": always(b"* BYE\r\n{tag} OK\r\n"),
+    "UID MOVE": always(b"{tag} OK done\r\n"),
+    "LOGOUT": always(b"* BYE\r\n{tag} OK done\r\n"),
 }
 
 

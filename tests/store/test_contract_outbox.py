@@ -172,6 +172,26 @@ async def test_a_settled_delivery_is_over(store: Store, samples: Samples, state:
     assert await claim(store, samples, minutes=10_000) == ()
 
 
+@pytest.mark.parametrize("late", [DeliveryState.QUEUED, DeliveryState.DEFERRED])
+async def test_a_late_word_from_a_lapsed_claim_sends_nothing_again(
+    store: Store, samples: Samples, late: DeliveryState
+) -> None:
+    """R17: it was sent by whoever claimed it next."""
+    await queue(store, samples, samples.outgoing(1, 1001))
+    await claim(store, samples, lease=5)
+    await claim(store, samples, minutes=65)
+    await store.journal([10], now=samples.at(65))
+    await settle(store, samples, 10, DeliveryState.QUEUED)
+    await settle(store, samples, 10, DeliveryState.SENT)
+
+    await settle(store, samples, 10, late, next_at=samples.at(66))
+
+    row = await store.delivery(10)
+    assert row is not None
+    assert row.state is DeliveryState.SENT
+    assert await claim(store, samples, minutes=1000) == ()
+
+
 async def test_a_delivery_given_back_keeps_its_time(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)

@@ -134,6 +134,7 @@ def _due(due: DueRule) -> Value:
             "next_morning": due.next_morning,
             "end_of_day": due.end_of_day,
             "may_override": due.may_override,
+            "promise": due.is_promised,
             "expected_effort": duration_words(due.expected_effort) if due.expected_effort else None,
         }
     )
@@ -186,11 +187,14 @@ def _imap(source: ImapSource) -> Value:
 
 def _listener(source: ListenerSource) -> Value:
     host = f"[{source.host}]" if ":" in source.host else source.host
-    return {
-        "kind": source.kind.value,
-        "listen": f"{host}:{source.port}",
-        "sender_retry": duration_words(source.sender_retry),
-    }
+    return _without_nothing(
+        {
+            "kind": source.kind.value,
+            "listen": f"{host}:{source.port}",
+            "sender_retry": duration_words(source.sender_retry),
+            "relays": list(source.relays) or None,
+        }
+    )
 
 
 def _own_address(own: OwnAddress) -> Value:

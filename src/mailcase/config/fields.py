@@ -46,6 +46,14 @@ def read_text(value: object) -> str:
     return value
 
 
+def read_store(value: object) -> str:
+    """The path of an SQLite file."""
+    path = read_text(value)
+    if "://" in path:
+        raise Mistake("must be the path of an SQLite file", "Write it as in `var/mailcase.db`.")
+    return path
+
+
 def read_address(value: object) -> str:
     """An e-mail address, in lower case."""
     address = read_text(value).lower()
@@ -190,6 +198,7 @@ def _one_or_more(value: object) -> object:
 
 
 Text = Annotated[str, PlainValidator(read_text)]
+StorePath = Annotated[str, PlainValidator(read_store)]
 Name = Annotated[str, PlainValidator(read_name)]
 PersonKey = Annotated[str, PlainValidator(read_person_id)]
 Address = Annotated[str, PlainValidator(read_address)]
@@ -211,6 +220,7 @@ Texts = Annotated[list[Text], BeforeValidator(_one_or_more), Field(min_length=1)
 AddressPatterns = Annotated[
     list[Annotated[str, PlainValidator(read_address_pattern)]], BeforeValidator(_one_or_more), Field(min_length=1)
 ]
+Hosts = Annotated[list[Host], BeforeValidator(_one_or_more)]
 Endings = Annotated[
     list[Annotated[str, PlainValidator(read_ending)]], BeforeValidator(_one_or_more), Field(min_length=1)
 ]

@@ -99,20 +99,24 @@ def _same_folder(one: str, other: str) -> bool:
 
 
 def _shared_ports(document: Document) -> Iterator[Problem]:
-    taken: list[tuple[str, int, KeyPath]] = []
-    for path, text in document.texts("mailboxes", ANY, "receive", "listen"):
-        if not _is_enabled(document, path):
-            continue
-        try:
-            host, port = read_listen(text)
-        except Mistake:
-            continue
-        for other_host, other_port, other in taken:
+    taken: list[tuple[KeyPath, str, int]] = []
+    for path, host, port in _listeners(document):
+        for other, other_host, other_port in taken:
             if port == other_port != 0 and (host == other_host or _ANY_HOST & {host, other_host}):
                 hint = "Give each listener a port of its own; one mailbox may have several addresses."
                 yield repetition(document, path, other, f"the port {port}", hint)
                 break
-        taken.append((host, port, path))
+        taken.append((path, host, port))
+
+
+def _listeners(document: Document) -> Iterator[tuple[KeyPath, str, int]]:
+    """Place, host and port of each listener that is switched on."""
+    for path, text in document.texts("mailboxes", ANY, "receive", "listen"):
+        if _is_enabled(document, path):
+            try:
+                yield path, *read_listen(text)
+            except Mistake:
+                continue
 
 
 def _shared_folders(document: Document) -> Iterator[Problem]:
@@ -162,7 +166,12 @@ def _relay_problems(document: Document) -> Iterator[Problem]:
                 message = "has no use beside `maildir`, which sends nothing"
                 yield document.problem(("relay", key), message, "Keep one of the two.", at_key=True)
         return
-    if relay.get("host") is None:
+    host, port = relay.get("host"), relay.get("port")
+    is_local = isinstance(host, str) and is_loopback(host)
+    if is_local and any(port == own_port for _path, _host, own_port in _listeners(document)):
+        message = "is the port of a listener here: our own mail would come back to us"
+        yield document.problem(("relay", "port"), message, "Write host and port of the server that sends our mail.")
+    if host is None:
         yield document.problem(("relay", "host"), "is missing", "Write the name of your SMTP server.")
     for present, absent in (("user", "password_file"), ("password_file", "user")):
         if present in relay and absent not in relay:

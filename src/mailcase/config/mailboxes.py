@@ -74,7 +74,13 @@ def _own_address(
 def _source(receive: ImapEntry | ListenerEntry, primary: str, around: Surroundings) -> Source:
     if isinstance(receive, ListenerEntry):
         host, port = receive.listen
-        return ListenerSource(kind=ListenerKind(receive.kind), host=host, port=port, sender_retry=receive.sender_retry)
+        return ListenerSource(
+            kind=ListenerKind(receive.kind),
+            host=host,
+            port=port,
+            sender_retry=receive.sender_retry,
+            relays=tuple(receive.relays),
+        )
     after, move_to = receive.after
     return ImapSource(
         host=receive.host,

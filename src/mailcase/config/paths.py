@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,6 @@ from mailcase.errors import Problem
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 RUNTIME = "RUNTIME_DIRECTORY"
-#: `sockaddr_un.sun_path` holds 108 bytes with the closing zero (unix(7)).
-_SOCKET_PATH_LIMIT_BYTES = 107
 #: Counts from the folder of the configuration file.
 DEFAULT_STORE = "var/mailcase.db"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -25,7 +22,7 @@ _SECRETS: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "password_file"),
 _CERTIFICATES: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "ca_file"), ("relay", "ca_file"))
 _FOLDERS: tuple[KeyPath, ...] = (("templates",), ("mailboxes", ANY, "addresses", ANY, "templates"))
 #: Made when missing.
-_OWN: tuple[KeyPath, ...] = (("store",), ("socket",), ("relay", "maildir"))
+_OWN: tuple[KeyPath, ...] = (("socket",), ("relay", "maildir"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +70,7 @@ class Surroundings:
 
 def path_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
     """Paths that cannot be resolved or do not name what they should."""
+    yield from _checked(document, around, (("store",),), _check_store)
     yield from _checked(document, around, _OWN, lambda _path: None)
     yield from _checked(document, around, _FOLDERS, _check_folder)
     if around.needs_secrets:
@@ -80,7 +78,6 @@ def path_problems(document: Document, around: Surroundings) -> Iterator[Problem]
         yield from _checked(document, around, _SECRETS, lambda path: _check_secret(path, around))
     else:
         yield from _checked(document, around, (*_CERTIFICATES, *_SECRETS), lambda _path: None)
-    yield from _store_problems(document, around)
 
 
 def _shown(path: Path) -> str:
@@ -135,22 +132,11 @@ def _check_secret(path: Path, around: Surroundings) -> None:
         raise Mistake(f"everybody on this machine can read or change {_shown(path)}", f"chmod 600 {escaped(str(path))}")
 
 
-def _store_problems(document: Document, around: Surroundings) -> Iterator[Problem]:
-    written = document.value("store")
-    if isinstance(written, str) and "://" in written:
-        yield document.problem(("store",), "must be the path of an SQLite file", "Write it as in `var/mailcase.db`.")
-        return
-    socket = document.value("socket")
+def _check_store(path: Path) -> None:
     try:
-        store = around.resolve(written if isinstance(written, str) else DEFAULT_STORE)
-        path = around.socket(socket if isinstance(socket, str) else None, store.parent)
-        is_folder = store.is_dir()
-    except (Mistake, ValueError):
-        # Told above.
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, PermissionError):
+        # Made when missing; and whoever only speaks with the daemon need not see it.
         return
     if is_folder:
-        yield document.problem(("store",), f"{_shown(store)} is a folder", "Write the path of a file in it.")
-    if len(os.fsencode(path)) > _SOCKET_PATH_LIMIT_BYTES:
-        message = f"the path of the socket, {_shown(path)}, is longer than the system allows"
-        place: KeyPath = ("socket",) if isinstance(socket, str) else ("store",)
-        yield document.problem(place, message, "Write a short one, as in `socket: /run/mailcase/mailcase.sock`.")
+        raise Mistake(f"{_shown(path)} is a folder", "Write the path of a file in it.")

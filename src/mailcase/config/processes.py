@@ -129,6 +129,7 @@ class _Builder:
             next_morning=due.next_morning,
             end_of_day=due.end_of_day,
             may_override=due.may_override,
+            is_promised=due.promise,
             expected_effort=due.expected_effort or timedelta(0),
         )
 

@@ -32,6 +32,7 @@ from mailcase.config.fields import (
     Endings,
     Folder,
     Host,
+    Hosts,
     Importances,
     Listen,
     Name,
@@ -40,6 +41,7 @@ from mailcase.config.fields import (
     Port,
     RouteTarget,
     Size,
+    StorePath,
     Text,
     Texts,
     WindowSpan,
@@ -161,6 +163,7 @@ class DueEntry(Entry):
     next_morning: bool = False
     end_of_day: bool = False
     may_override: bool = True
+    promise: bool = False
     expected_effort: Duration | None = None
 
     @classmethod
@@ -227,6 +230,7 @@ class ListenerEntry(Entry):
     kind: Literal["smtp", "lmtp"]
     listen: Listen = Field(description="Write host and port, as in `127.0.0.1:2525`.")
     sender_retry: Duration = timedelta(minutes=70)
+    relays: Hosts = []
 
 
 class AddressEntry(Entry):
@@ -312,7 +316,7 @@ def to_limits(entry: Entry) -> Limits:
 class FileEntry(Entry):
     """The whole file."""
 
-    store: Text = DEFAULT_STORE
+    store: StorePath = DEFAULT_STORE
     socket: Text | None = None
     language: LanguageName = Language.ENGLISH
     time_zone: Zone = ZoneInfo("UTC")

@@ -118,6 +118,8 @@ class ListenerSource:
     port: int
     #: How long senders keep trying: windows stay open that long after a gap (DESIGN 8).
     sender_retry: timedelta = timedelta(minutes=70)
+    #: Names of the mail servers that deliver here, lower case: after a gap, mail is judged by when they took it.
+    relays: tuple[str, ...] = ()
 
 
 Source = ImapSource | ListenerSource

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from mailcase.core.process import WorkingCalendar
@@ -49,12 +50,8 @@ def working_between(calendar: WorkingCalendar, a: datetime, b: datetime) -> time
     """The working time from `a` to `b`, negative when `b` is the earlier."""
     if b < a:
         return -working_between(calendar, b, a)
-    total = _NONE
-    for opens, closes in _periods_after(calendar, a):
-        if opens >= b:
-            break
-        total += min(closes, b) - opens
-    return total
+    periods = takewhile(lambda period: period[0] < b, _periods_after(calendar, a))
+    return sum((min(closes, b) - opens for opens, closes in periods), start=_NONE)
 
 
 def add_working_days(calendar: WorkingCalendar, at: datetime, count: int, zone: ZoneInfo | None = None) -> datetime:
@@ -106,17 +103,14 @@ def _subtract(calendar: WorkingCalendar, at: datetime, amount: timedelta) -> dat
 
 def _periods_after(calendar: WorkingCalendar, at: datetime) -> Iterator[_Period]:
     """What is left of the period around `at`, then every later one, without end."""
-    for day in _working_days(calendar, at.astimezone(calendar.zone).date()):
-        for opens, closes in _periods(calendar, day):
-            if at < closes:
-                yield max(at, opens), closes
+    days = _working_days(calendar, at.astimezone(calendar.zone).date())
+    return ((max(at, opens), closes) for day in days for opens, closes in _periods(calendar, day) if at < closes)
 
 
 def _days_around(calendar: WorkingCalendar, at: datetime) -> Iterator[tuple[_Period, ...]]:
     """The periods of each working day from the eve of `at` on: the eve may end at the midnight that `at` is."""
-    for day in _working_days(calendar, at.astimezone(calendar.zone).date() - _DAY):
-        if periods := _periods(calendar, day):
-            yield periods
+    days = _working_days(calendar, at.astimezone(calendar.zone).date() - _DAY)
+    return (periods for day in days if (periods := _periods(calendar, day)))
 
 
 def _working_days(calendar: WorkingCalendar, day: date, step: int = 1) -> Iterator[date]:

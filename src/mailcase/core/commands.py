@@ -191,7 +191,7 @@ class LinkCase(_Asked):
 class Tick(_Asked):
     """The time `at` has come; the core decides what that means (T20, T28, SL-17)."""
 
-    #: All mail that arrived before this has been taken in, in every mailbox of the case: windows that end later stay open.
+    #: All mail of the case's mailboxes that arrived before this has been taken in: windows that end later stay open.
     read_through_at: datetime
 
 

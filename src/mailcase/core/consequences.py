@@ -6,6 +6,9 @@ clock, who has it.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import cast
+
 from mailcase.core import assignment
 from mailcase.core.case import AttentionCause, Flag, PersonId, ReopeningCause, Status, StatusReason, Wait
 from mailcase.core.commands import (
@@ -377,11 +380,14 @@ def acknowledge(story: Story) -> None:
 
 def remind(story: Story, _command: Tick) -> None:
     """SL-17."""
-    if story.case.due_at is not None:
-        story.record(DueAtRisk(at=story.at, by=story.by, rule=story.rule, due_at=story.case.due_at))
+    story.record(DueAtRisk(at=story.at, by=story.by, rule=story.rule, due_at=_due_at(story)))
 
 
 def miss(story: Story, _command: Tick) -> None:
     """SL-15: each miss stands on the timeline."""
-    if story.case.due_at is not None:
-        story.record(DueMissed(at=story.at, by=story.by, rule=story.rule, due_at=story.case.due_at))
+    story.record(DueMissed(at=story.at, by=story.by, rule=story.rule, due_at=_due_at(story)))
+
+
+def _due_at(story: Story) -> datetime:
+    """The due date; both rows come only where there is one."""
+    return cast(datetime, story.case.due_at)

@@ -149,7 +149,7 @@ def _trials(process: Process, case: Case, refused: Command) -> dict[str, tuple[C
         "submit": (Submit(at=at, by=by),),
         "take": (Take(at=at, by=by),),
         # AS-10: only with the option that says that it is meant.
-        "take --over": (take_over,) if somebody_else_has_it(process, case, take_over) else (),
+        "take --take-over": (take_over,) if somebody_else_has_it(process, case, take_over) else (),
         "release": (Release(at=at, by=by),),
         "progress": (SetInProgress(at=at, by=by),),
         "todo": (SetToDo(at=at, by=by),),

@@ -102,6 +102,8 @@ class DueRule:
     end_of_day: bool = False
     #: A person may set another due date (SL-15).
     may_override: bool = True
+    #: The acknowledgement tells the requester by when we mean to be done.
+    is_promised: bool = False
     #: The at-risk reminder comes this long, and 30 minutes more, before the due date (SL-17).
     expected_effort: timedelta = timedelta(0)
 

@@ -1,4 +1,4 @@
-"""Which process a new mail starts (EM-30...EM-34): routes top to bottom, wildcard routes after them, the fallback last."""
+"""Which process a new mail starts (EM-30...EM-34): routes top to bottom, wildcard routes, the fallback last."""
 
 from __future__ import annotations
 

@@ -160,7 +160,8 @@ TABLE: tuple[Rule, ...] = (
     row("T22", ReceiveMail, _WAITING, None, then.append_mail),
     row("T23", ReceiveMail, OPEN | {_DRAFT}, None, then.append_mail),
     row("8.12", FileMail, _NOT_CLOSED, None, then.file_mail),
-    row("8.35", SendAnswer, _TO_DO, _IN_PROGRESS, then.answer_and_progress, when.may_take),
+    # To answer is to begin to work (8.35).
+    row("T4", SendAnswer, _TO_DO, _IN_PROGRESS, then.answer_and_progress, when.may_take),
     row("AS-9", SendAnswer, _NOT_CLOSED, None, then.answer),
     # Flags, remarks, links, due date.
     bar("2.8.20", MarkRead, _NOT_CLOSED, Reason.NOTHING_WOULD_CHANGE, when.is_nothing_new),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from mailcase.config.settings import MailboxSettings, OwnAddress, PersonSettings, Settings
 from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
+from mailcase.mail.signing import plain_address
 
 
 class AddressBook:
@@ -27,6 +26,12 @@ class AddressBook:
         """Our address of that form, None when it is not ours."""
         found = self._own.get(address) if address else None
         return found[1] if found else None
+
+    def is_own(self, address: str) -> bool:
+        """True for our addresses in lower case, with a tag behind a plus too: `support+c1042...@`."""
+        plain = plain_address(address)
+        local, _, domain = plain.rpartition("@")
+        return plain in self._own or f"{local.partition('+')[0]}@{domain}" in self._own
 
     def mailbox_of(self, address: str | None) -> MailboxSettings | None:
         """The mailbox that an address of ours belongs to."""
@@ -63,7 +68,3 @@ class AddressBook:
         ]
         leaders = [person for person in members if person.is_leader]
         return tuple(person for person in leaders or members if person.id != but)
-
-    def outside(self, addresses: Iterable[str]) -> tuple[str, ...]:
-        """Those that are neither ours nor repeated, in order (L40)."""
-        return tuple(dict.fromkeys(address for address in addresses if address and address not in self._own))

@@ -26,6 +26,8 @@ class Arrival:
     workspace: Workspace
     read: ReadMail
     trace: Trace = field(default_factory=Trace)
+    #: Which case took it for which of our addresses, so far.
+    cases: dict[str, CaseId] = field(default_factory=dict)
 
     @property
     def mailbox(self) -> MailboxSettings | None:
@@ -36,13 +38,38 @@ class Arrival:
     def is_from_us(self) -> bool:
         """Its From is an address of ours (which anybody can write)."""
         author = self.read.author
-        return author is not None and self.book.own(author.key) is not None
+        return author is not None and self.book.is_own(author.key)
 
     @property
     def is_from_agent(self) -> bool:
         """Its From is an agent's address or ours; no proof of anything (DESIGN 5)."""
         author = self.read.author
         return self.is_from_us or (author is not None and self.book.agent(author.key) is not None)
+
+    @property
+    def unit_addresses(self) -> tuple[str, ...]:
+        """Our addresses that it is taken for, once each: those it was written to, else its mailbox's primary one."""
+        mailbox = self.mailbox
+        return self.read.our_addresses or ((mailbox.addresses[0].address,) if mailbox else ("",))
+
+    @property
+    def units_of_copies(self) -> tuple[Taken, ...]:
+        """What other copies of this mail were taken for; what this row took is its own earlier try."""
+        units = self.workspace.taken(self.read.message.fingerprint)
+        return tuple(unit for unit in units if unit.mail_id != self.read.id)
+
+    @property
+    def cases_of_copies(self) -> tuple[CaseId, ...]:
+        """The cases that have this mail already, by another copy of it."""
+        found = (unit.case_id for unit in self.units_of_copies if unit.case_id is not None)
+        return tuple(dict.fromkeys(found))
+
+    def anchors(self, message_id: str) -> tuple[Anchor, ...]:
+        """The cases that a Message-ID stands for, but for what this very mail or a copy of it said: it must not be
+        evidence for itself."""
+        own = {*self.cases.values(), *self.cases_of_copies}
+        known = self.workspace.anchors(message_id)
+        return tuple(anchor for anchor in known if anchor.is_seen or anchor.case_id not in own)
 
     def moment(self, case: Case) -> datetime:
         """When the case hears of it: its arrival, never before what the case knows already."""
@@ -55,33 +82,39 @@ class Arrival:
         return self.workspace.add_party(address or NOBODY, first.name if first else "")
 
     def remember(self, case_id: CaseId, *, address: str, role_of_author: Role) -> None:
-        """What a case that takes the mail keeps of it: the people in it and its place in the thread."""
-        author = self.read.author
-        for named in (*self.read.message.from_, *self.read.message.to, *self.read.message.cc):
-            if not named.key or self.book.own(named.key) is not None:
-                continue
-            party = self.workspace.add_party(named.key, named.name)
-            is_author = author is not None and named.key == author.key
-            self.workspace.add_participant(case_id, party, role_of_author if is_author else Role.SEEN)
+        """What a case that takes the mail keeps of it: the people in it and its place in the thread.
+
+        Several From addresses identify nobody (FACTS S3), so each of them stays unconfirmed.
+        """
+        of_author = role_of_author if self.read.author is not None else Role.UNCONFIRMED
+        for named in self.read.message.from_:
+            self._add_participant(case_id, named.key, named.name, of_author)
+        for named in (*self.read.message.to, *self.read.message.cc):
+            self._add_participant(case_id, named.key, named.name, Role.SEEN)
         self.anchor(case_id, address=address)
+
+    def _add_participant(self, case_id: CaseId, address: str, name: str, role: Role) -> None:
+        if address and not self.book.is_own(address):
+            self.workspace.add_participant(case_id, self.workspace.add_party(address, name), role)
 
     def anchor(self, case_id: CaseId, *, address: str) -> None:
         """Ties the mail's Message-ID to the case, and those of its ancestors that nobody has seen (L18)."""
         self.workspace.add_anchor(Anchor(message_id=self.read.message_id, address=address, case_id=case_id))
         for ancestor in self.read.thread_ids:
-            if not self.workspace.anchors(ancestor):
+            if not self.anchors(ancestor):
                 self.workspace.add_anchor(Anchor(message_id=ancestor, address=address, case_id=case_id, is_seen=False))
 
     def end(self, outcome: Outcome, reason: Reason, case_ids: tuple[CaseId, ...] = ()) -> MailOutcome:
         """Ends the mail; what it was taken for is remembered, so that a copy of it is recognised (EM-7)."""
         if outcome in (Outcome.NEW_CASE, Outcome.APPENDED, Outcome.FILED):
-            for address in self.read.our_addresses or ("",):
+            first = case_ids[0] if case_ids else None
+            for address in dict.fromkeys((*self.unit_addresses, *self.cases)):
                 self.workspace.add_taken(
                     Taken(
                         fingerprint=self.read.message.fingerprint,
                         address=address,
                         mail_id=self.read.id,
-                        case_id=case_ids[0] if case_ids else None,
+                        case_id=self.cases.get(address, first),
                     )
                 )
         return outcome_of(self.read, outcome, reason, self.trace, case_ids=case_ids, handled_at=self.workspace.now)

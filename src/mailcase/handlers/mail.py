@@ -10,22 +10,24 @@ from collections.abc import Sequence
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import SYSTEM, Case, CaseId, Link, LinkKind, Status, reference
-from mailcase.core.commands import AddNote, FileMail, ReceiveMail, ReportUndelivered
+from mailcase.core.commands import AddNote, FileMail, LinkCase, ReceiveMail, ReportUndelivered
 from mailcase.core.refusal import Refused
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.chronicle import log_mail
-from mailcase.handlers.matching import Match, NoMatch, match
+from mailcase.handlers.matching import Match, NoMatch, Seat, match
 from mailcase.handlers.opening import continue_case, open_cases
 from mailcase.handlers.outcome import Reason
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import Transactions
 from mailcase.mail.kind import Kind
-from mailcase.store.port import MailOutcome, Outcome, Point, Wanted
+from mailcase.store.port import MailOutcome, Outcome, Point, Role, Wanted
 
 #: How a mail ended on one case.
 _Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]
-_REPORTS = frozenset({Kind.BOUNCE, Kind.DELAY})
+_REPORT_REASONS = {Kind.BOUNCE: Reason.BOUNCE_OF_OURS, Kind.DELAY: Reason.DELAY_OF_OURS}
+#: An agent who stands so on a case writes on it as any customer or supplier does.
+_OUTSIDE_ROLES = frozenset({Role.REQUESTER, Role.THIRD_PARTY})
 
 
 class MailHandler:
@@ -82,7 +84,7 @@ def _settle(arrival: Arrival) -> MailOutcome:
     settled = _sent_by_us(arrival) or _taken_before(arrival) or _reports_delivery(arrival)
     if settled:
         return settled
-    found = match(arrival.read, arrival.workspace, arrival.book, arrival.trace)
+    found = match(arrival)
     return _belongs(arrival, found) if isinstance(found, Match) else _starts_new(arrival, found)
 
 
@@ -101,12 +103,11 @@ def _sent_by_us(arrival: Arrival) -> MailOutcome | None:
 def _taken_before(arrival: Arrival) -> MailOutcome | None:
     """EM-7 with L13 in place of its third rule: the same Message-ID with other content is another mail."""
     read, fingerprint = arrival.read, arrival.read.message.fingerprint
-    taken = {unit.address: unit for unit in arrival.workspace.taken(fingerprint) if unit.mail_id != read.id}
-    if taken and all(address in taken for address in read.our_addresses or ("",)):
+    taken = {unit.address: unit for unit in arrival.units_of_copies}
+    if taken and all(address in taken for address in arrival.unit_addresses):
         first = next(iter(taken.values()))
         arrival.trace.add("duplicate", f"fingerprint {fingerprint[:16]}", f"taken before as mail {first.mail_id}")
-        case_ids = tuple(dict.fromkeys(unit.case_id for unit in taken.values() if unit.case_id is not None))
-        return arrival.end(Outcome.DUPLICATE, Reason.SAME_CONTENT, case_ids)
+        return arrival.end(Outcome.DUPLICATE, Reason.SAME_CONTENT, arrival.cases_of_copies)
     is_reused = bool(arrival.workspace.known.seen.get(read.message_id, frozenset()) - {fingerprint})
     result = "another mail had this Message-ID; taken all the same" if is_reused else "not seen before"
     arrival.trace.add("duplicate", f"fingerprint {fingerprint[:16]}", result)
@@ -114,9 +115,9 @@ def _taken_before(arrival: Arrival) -> MailOutcome | None:
 
 
 def _reports_delivery(arrival: Arrival) -> MailOutcome | None:
-    """A bounce or delay notice that names a mail of ours (T31, L33). Others go the way of any mail."""
-    kind, bounce = arrival.read.classification.kind, arrival.read.bounce
-    if kind not in _REPORTS or bounce is None:
+    """A delivery report that names a mail of ours (T31, L33). Others go the way of any mail."""
+    bounce = arrival.read.bounce
+    if bounce is None:
         return None
     workspace = arrival.workspace
     sent = workspace.known.sent.get(bounce.original_message_id or "")
@@ -132,48 +133,57 @@ def _reports_delivery(arrival: Arrival) -> MailOutcome | None:
     if requester and requester.address in failed and requester.address in sent.addresses:
         arrival.trace.add("bounce", requester.address, "the requester cannot be reached")
         workspace.decide(case.id, ReportUndelivered(at=arrival.moment(case), by=SYSTEM, mail=sent.id))
-    reason = Reason.BOUNCE_OF_OURS if kind is Kind.BOUNCE else Reason.DELAY_OF_OURS
+    reason = _REPORT_REASONS.get(arrival.read.classification.kind, Reason.MACHINE_MAIL)
     return arrival.end(Outcome.FILED, reason, (case.id,) if is_open else ())
 
 
 def _belongs(arrival: Arrival, found: Match) -> MailOutcome:
-    """EM-9, EM-16: each case that the mail belongs to gets it."""
-    endings = [_join(arrival, case, found) for case in found.cases]
-    outcome, reason, _ = endings[0]
-    return arrival.end(outcome, reason, tuple(dict.fromkeys(case_id for *_, ids in endings for case_id in ids)))
+    """EM-9, EM-16: each case that the mail belongs to gets it, once."""
+    endings = [_join(arrival, seat, found.reason) for seat in found.seats]
+    case_ids = tuple(dict.fromkeys(case_id for *_, ids in endings for case_id in ids))
+    if case_ids:
+        _link_thread(arrival, case_ids[0], found.same_thread)
+    # A copy that one case has already may be new to another.
+    outcome, reason, _ = next((ending for ending in endings if ending[0] is not Outcome.DUPLICATE), endings[0])
+    return arrival.end(outcome, reason, case_ids)
 
 
-def _join(arrival: Arrival, case: Case, found: Match) -> _Ending:
+def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
+    case = seat.case
     target = _open_target(arrival, case)
+    if target is not None and target.id in arrival.cases_of_copies:
+        arrival.trace.add("duplicate", reference(target.id), "has this mail already, by another copy of it")
+        return Outcome.DUPLICATE, Reason.SAME_CONTENT, (target.id,)
     if arrival.read.classification.machine_written:
-        if target is None:
-            arrival.trace.add("machine-mail", reference(case.id), "the case is closed: kept with the mail only")
-            return Outcome.FILED, Reason.MACHINE_MAIL, ()
-        _file(arrival, target)
-        arrival.trace.add("machine-mail", ", ".join(arrival.read.classification.evidence), "filed, changes nothing")
-        return Outcome.FILED, Reason.MACHINE_MAIL, (target.id,)
+        return _file_without_effect(arrival, target, Reason.MACHINE_MAIL)
+    if arrival.is_from_agent and seat.role not in _OUTSIDE_ROLES:
+        return _file_without_effect(arrival, target, Reason.AGENT_NOTE)
     if target is None:
         return _continue(arrival, case, Reason.CLOSED_CASE)
-    if arrival.is_from_agent:
-        _file_as_note(arrival, target)
-        return Outcome.FILED, Reason.AGENT_NOTE, (target.id,)
-    refused = _receive(arrival, target)
-    if refused is not None:
+    if _receive(arrival, target) is not None:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
-        return _continue(arrival, target, Reason.WINDOW_OVER)
-    arrival.remember(target.id, address=target.address or "", role_of_author=found.role)
-    return Outcome.APPENDED, found.reason, (target.id,)
+        return _after_window(arrival, seat, target, reason)
+    _take(arrival, target, seat.role)
+    return Outcome.APPENDED, reason, (target.id,)
+
+
+def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) -> _Ending:
+    """T28 is still to come, because older mail may be unread; for this mail the case is closed already (8.37)."""
+    continuing = arrival.workspace.continued_by(resolved.id)
+    if continuing is None:
+        return _continue(arrival, resolved, Reason.WINDOW_OVER)
+    arrival.trace.add("window", reference(resolved.id), f"continued by {reference(continuing.id)}")
+    return _join(arrival, Seat(case=continuing, role=seat.role), reason)
 
 
 def _open_target(arrival: Arrival, case: Case) -> Case | None:
     """The case itself, or the one that continues it when it is closed (8.37); None when there is none."""
-    target: Case | None = case
-    while target is not None and target.status is Status.CLOSED:
-        continuing = arrival.workspace.continued_by(target.id)
-        result = f"continued by {reference(continuing.id)}" if continuing else "a mail to it makes a new case"
-        arrival.trace.add("closed-case", reference(target.id), result)
-        target = continuing
-    return target
+    if case.status is not Status.CLOSED:
+        return case
+    continuing = arrival.workspace.continued_by(case.id)
+    result = f"continued by {reference(continuing.id)}" if continuing else "closed for good"
+    arrival.trace.add("closed-case", reference(case.id), result)
+    return continuing
 
 
 def _receive(arrival: Arrival, case: Case) -> Refused | None:
@@ -190,30 +200,66 @@ def _receive(arrival: Arrival, case: Case) -> Refused | None:
     )
 
 
+def _take(arrival: Arrival, case: Case, role: Role) -> None:
+    address = case.address or ""
+    arrival.cases.setdefault(address, case.id)
+    arrival.remember(case.id, address=address, role_of_author=role)
+
+
 def _file(arrival: Arrival, case: Case) -> None:
     arrival.workspace.decide(
         case.id,
         FileMail(at=arrival.moment(case), by=SYSTEM, mail=arrival.read.id, mailbox=arrival.read.claimed.mailbox),
     )
-    arrival.anchor(case.id, address=case.address or "")
+    address = case.address or ""
+    arrival.cases.setdefault(address, case.id)
+    arrival.anchor(case.id, address=address)
 
 
-def _file_as_note(arrival: Arrival, case: Case) -> None:
-    """An agent's mailed answer: on the record, to nobody else; From proves nothing."""
-    _file(arrival, case)
-    text = arrival.workspace.add_text(case.id, arrival.read.message.text)
-    arrival.workspace.decide(case.id, AddNote(at=arrival.moment(case), by=SYSTEM, text=text))
-    arrival.trace.add("agent-note", reference(case.id), "an agent's mail is filed as a note and changes no status")
+def _file_without_effect(arrival: Arrival, target: Case | None, reason: Reason) -> _Ending:
+    """Mail of machines, and an agent's mailed answer: From proves nothing, so it changes nothing and goes to nobody."""
+    if target is None:
+        arrival.trace.add(reason, "the case is closed", "kept with the mail only")
+        return Outcome.FILED, reason, ()
+    _file(arrival, target)
+    if reason is Reason.AGENT_NOTE:
+        text = arrival.workspace.add_text(target.id, arrival.read.message.text)
+        arrival.workspace.decide(target.id, AddNote(at=arrival.moment(target), by=SYSTEM, text=text))
+        arrival.trace.add(reason, "From: an address of an agent or of ours", "filed as a note, changes no status")
+    else:
+        arrival.trace.add(reason, ", ".join(arrival.read.classification.evidence), "filed, changes nothing")
+    return Outcome.FILED, reason, (target.id,)
 
 
 def _continue(arrival: Arrival, closed: Case, reason: Reason) -> _Ending:
     made = continue_case(arrival, closed)
-    return (Outcome.NEW_CASE, reason, made) if made else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
+    return (Outcome.NEW_CASE, reason, (made,)) if made is not None else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
+
+
+def _link_thread(arrival: Arrival, case_id: CaseId, others: Sequence[CaseId]) -> None:
+    """Two cases turned out to be one thread (DESIGN 8, Who may join); those that are linked already are known to be."""
+    workspace = arrival.workspace
+    for other_id in others:
+        case, other = workspace.case(case_id), workspace.case(other_id)
+        if case is None or other is None or _are_linked(case, other) or _is_continued_by(arrival, other, case):
+            continue
+        link = Link(kind=LinkKind.SAME_THREAD, other=other_id)
+        workspace.decide(case_id, LinkCase(at=arrival.moment(case), by=SYSTEM, link=link))
+        arrival.trace.add("same-thread", reference(other_id), f"linked to {reference(case_id)}")
+
+
+def _are_linked(one: Case, other: Case) -> bool:
+    return any(link.other == other.id for link in one.links) or any(link.other == one.id for link in other.links)
+
+
+def _is_continued_by(arrival: Arrival, closed: Case, case: Case) -> bool:
+    continuing = arrival.workspace.continued_by(closed.id)
+    return continuing is not None and continuing.id == case.id
 
 
 def _starts_new(arrival: Arrival, found: NoMatch) -> MailOutcome:
     """EM-29, EM-30, L16: no case that the sender may join."""
-    if arrival.read.classification.kind in _REPORTS:
+    if arrival.read.classification.kind in _REPORT_REASONS or arrival.read.bounce is not None:
         arrival.trace.add("bounce", "delivery report", "names no mail that we sent")
         return arrival.end(Outcome.UNHANDLED, Reason.BOUNCE_UNMATCHED)
     links = (Link(kind=LinkKind.STRANGER, other=found.named),) if found.named is not None else ()

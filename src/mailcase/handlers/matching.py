@@ -1,31 +1,40 @@
-"""Which case does a mail belong to, and may its sender join it? (DESIGN 5 and 8, "Who may join")
+"""Which cases does a mail belong to, and may its sender join them? (DESIGN 5 and 8, "Who may join")
 
-Order of evidence: a signed reply address, In-Reply-To, References nearest first (our signed case id among them), a
-subject tag. Each piece of evidence is tried until one leads to a case that the sender may join; a case that was named
-but may not be joined is remembered, because the new case will be linked to it.
+Order of evidence: signed reply addresses, In-Reply-To, References nearest first (our signed case id among them), an
+earlier mail that named this one as its ancestor, a subject tag. Each piece of evidence is tried until one leads to a
+case that the sender may join; a case that was named but may not be joined is remembered, because the new case will be
+linked to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailcase.core.case import Case, CaseId, reference
-from mailcase.handlers.address_book import AddressBook
-from mailcase.handlers.outcome import Reason, Trace
-from mailcase.handlers.read import ReadMail
-from mailcase.handlers.workspace import Workspace
+from mailcase.handlers.arrival import Arrival
+from mailcase.handlers.outcome import Reason
+from mailcase.mail.clues import Clues
 from mailcase.store.port import Anchor, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A case that the mail belongs to, and how its sender stands on it from now on."""
+
+    case: Case
+    role: Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """The cases that a mail belongs to, and by what evidence."""
 
-    #: One case, or the siblings that one mail made (EM-30).
-    cases: tuple[Case, ...]
+    #: Mostly one; several where it names several (EM-16), or answers siblings (EM-30).
+    seats: tuple[Seat, ...]
     reason: Reason
-    #: How the sender stands on the case from now on.
-    role: Role
+    #: Other cases, open to the sender too, that the mail's ancestors belong to: they are one thread with this.
+    same_thread: tuple[CaseId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,91 +45,154 @@ class NoMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    reason: Reason
-    #: What was found, for the trace.
-    found: str
-    case_ids: tuple[CaseId, ...]
+class _Candidate:
+    """A case that some evidence leads to."""
+
+    case_id: CaseId
     #: A valid signature for that case: anyone may join.
     is_signed: bool = False
     #: The person or party that a signed address was made for.
     bound_to: str | None = None
 
 
-def match(read: ReadMail, workspace: Workspace, book: AddressBook, trace: Trace) -> Match | NoMatch:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    reason: Reason
+    #: What was found, for the trace.
+    found: str
+    candidates: tuple[_Candidate, ...]
+
+
+def match(arrival: Arrival) -> Match | NoMatch:
     """Tries each piece of evidence in order; every step goes into the trace."""
-    for bad in read.clues.bad_signatures:
-        trace.add("reply-address", f"signed name for {reference(bad.case_id)}", f"not valid: {bad.reason}")
+    trace = arrival.trace
+    for bad in arrival.read.clues.bad_signatures:
+        trace.add("signature", f"signed name for {reference(bad.case_id)}", f"not valid: {bad.reason}")
     named: CaseId | None = None
-    for evidence in _evidence(read, workspace):
-        cases = tuple(case for case_id in evidence.case_ids if (case := workspace.case(case_id)) is not None)
+    for evidence in _evidence(arrival):
+        cases = [case for each in evidence.candidates if (case := arrival.workspace.case(each.case_id)) is not None]
         if not cases:
             trace.add(evidence.reason, evidence.found, "no such case")
             continue
-        role = _role_of_sender(read, workspace, book, cases[0], evidence)
-        references = ", ".join(reference(case.id) for case in cases)
-        if role is None:
-            trace.add(evidence.reason, evidence.found, f"names {references}, but the sender may not join it")
+        seats = tuple(seat for each in evidence.candidates if (seat := _seat(arrival, each)) is not None)
+        if not seats:
+            trace.add(evidence.reason, evidence.found, f"names {_names(cases)}, but the sender may not join it")
             named = named or cases[0].id
             continue
-        trace.add(evidence.reason, evidence.found, f"belongs to {references}")
-        return Match(cases=cases, reason=evidence.reason, role=role)
+        seats = (*seats, *_at_other_addresses(arrival, seats))
+        trace.add(evidence.reason, evidence.found, f"belongs to {_names([seat.case for seat in seats])}")
+        return Match(seats=seats, reason=evidence.reason, same_thread=_same_thread(arrival, seats))
     return NoMatch(named=named)
 
 
-def _evidence(read: ReadMail, workspace: Workspace) -> list[_Evidence]:
-    clues = read.clues
-    found = [
-        _Evidence(
+def _names(cases: list[Case]) -> str:
+    return ", ".join(reference(case.id) for case in cases)
+
+
+# ---- what the mail says ----------------------------------------------------------------------------------------------
+
+
+def _evidence(arrival: Arrival) -> Iterator[_Evidence]:
+    clues = arrival.read.clues
+    yield from _signed_addresses(clues)
+    for message_id in clues.in_reply_to:
+        yield _ancestor(arrival, Reason.IN_REPLY_TO, message_id)
+    for name in clues.thread_names:
+        found = f"our signed case id for {reference(name.case_id)}"
+        yield _Evidence(reason=Reason.REFERENCES, found=found, candidates=(_Candidate(case_id=name.case_id),))
+    for message_id in clues.references:
+        yield _ancestor(arrival, Reason.REFERENCES, message_id)
+    yield from _named_before(arrival)
+    for case_id in clues.subject_tags:
+        candidates = (_Candidate(case_id=case_id),)
+        yield _Evidence(reason=Reason.SUBJECT_TAG, found=f"[{reference(case_id)}]", candidates=candidates)
+
+
+def _signed_addresses(clues: Clues) -> Iterator[_Evidence]:
+    """EM-16: a mail to several signed addresses belongs to each of their cases."""
+    names = clues.reply_addresses
+    if names:
+        yield _Evidence(
             reason=Reason.REPLY_ADDRESS,
-            found=f"signed address for {reference(name.case_id)}",
-            case_ids=(name.case_id,),
-            is_signed=True,
-            bound_to=name.bound_to,
+            found="signed address for " + ", ".join(reference(name.case_id) for name in names),
+            candidates=tuple(
+                _Candidate(case_id=name.case_id, is_signed=True, bound_to=name.bound_to) for name in names
+            ),
         )
-        for name in clues.reply_addresses
-    ]
-    found += [_by_message_id(Reason.IN_REPLY_TO, named, read, workspace) for named in clues.in_reply_to]
-    found += [
-        _Evidence(
-            reason=Reason.REFERENCES,
-            found=f"our signed case id for {reference(name.case_id)}",
-            case_ids=(name.case_id,),
-        )
-        for name in clues.thread_names
-    ]
-    found += [_by_message_id(Reason.REFERENCES, named, read, workspace) for named in clues.references]
-    found += [
-        _Evidence(reason=Reason.SUBJECT_TAG, found=f"[{reference(case_id)}]", case_ids=(case_id,))
-        for case_id in clues.subject_tags
-    ]
-    return found
 
 
-def _by_message_id(reason: Reason, named: str, read: ReadMail, workspace: Workspace) -> _Evidence:
-    anchors = workspace.anchors(named)
-    return _Evidence(reason=reason, found=f"<{named}>", case_ids=_tied_by_address(anchors, read))
+def _ancestor(arrival: Arrival, reason: Reason, message_id: str) -> _Evidence:
+    return _Evidence(
+        reason=reason, found=f"<{message_id}>", candidates=_tied_by_address(arrival, arrival.anchors(message_id))
+    )
 
 
-def _tied_by_address(anchors: tuple[Anchor, ...], read: ReadMail) -> tuple[CaseId, ...]:
+def _named_before(arrival: Arrival) -> Iterator[_Evidence]:
+    """L18 the other way round: the mail comes after one that named it as its ancestor."""
+    promised = _promised(arrival)
+    if promised:
+        found = f"an earlier mail names <{arrival.read.message_id}>"
+        yield _Evidence(reason=Reason.NAMED_BEFORE, found=found, candidates=_tied_by_address(arrival, promised))
+
+
+def _promised(arrival: Arrival) -> tuple[Anchor, ...]:
+    """Anchors of the mail's own id that wait for it. One that is seen belongs to another mail of the same id (L13)."""
+    return tuple(anchor for anchor in arrival.anchors(arrival.read.message_id) if not anchor.is_seen)
+
+
+def _tied_by_address(arrival: Arrival, anchors: tuple[Anchor, ...]) -> tuple[_Candidate, ...]:
     """Of the cases behind one Message-ID those whose address is among the mail's (EM-10); when the conversation has
     moved to another address of ours, the first (L20)."""
-    by_address = tuple(anchor.case_id for anchor in anchors if anchor.address in read.our_addresses)
-    chosen = by_address or tuple(anchor.case_id for anchor in anchors[:1])
-    return tuple(dict.fromkeys(chosen))
+    by_address = tuple(anchor for anchor in anchors if anchor.address in arrival.read.our_addresses)
+    case_ids = dict.fromkeys(anchor.case_id for anchor in by_address or anchors[:1])
+    return tuple(_Candidate(case_id=case_id) for case_id in case_ids)
 
 
-def _role_of_sender(
-    read: ReadMail, workspace: Workspace, book: AddressBook, case: Case, evidence: _Evidence
-) -> Role | None:
-    """How the sender would be on the case; None when he may not join it."""
-    author = read.author
+# ---- who may join ----------------------------------------------------------------------------------------------------
+
+
+def _seat(arrival: Arrival, candidate: _Candidate) -> Seat | None:
+    """None when there is no such case, or the sender may not join it."""
+    case = arrival.workspace.case(candidate.case_id)
+    role = _role_of_sender(arrival, case, candidate) if case is not None else None
+    return Seat(case=case, role=role) if case is not None and role is not None else None
+
+
+def _role_of_sender(arrival: Arrival, case: Case, candidate: _Candidate) -> Role | None:
+    author = arrival.read.author
     if author is None:
-        return Role.UNCONFIRMED if evidence.is_signed else None
-    present = workspace.role(case.id, author.key)
-    if book.agent(author.key) is not None:
+        return Role.UNCONFIRMED if candidate.is_signed else None
+    present = arrival.workspace.role(case.id, author.key)
+    if arrival.book.agent(author.key) is not None:
         return present or Role.SEEN
-    if not evidence.is_signed:
+    if not candidate.is_signed:
         return present
     # An agent's own reply address in somebody else's hands proves less.
-    return present or (Role.UNCONFIRMED if evidence.bound_to is not None else Role.SEEN)
+    return present or (Role.UNCONFIRMED if candidate.bound_to is not None else Role.SEEN)
+
+
+# ---- what else the thread leads to -----------------------------------------------------------------------------------
+
+
+def _at_other_addresses(arrival: Arrival, seats: tuple[Seat, ...]) -> Iterator[Seat]:
+    """EM-10, L14: one seat for each further address of ours in the mail at which the thread has a case of its own, so
+    that an answer to siblings reaches each of them, whichever evidence named the first."""
+    served = {seat.case.address for seat in seats}
+    for message_id in arrival.read.thread_ids:
+        for anchor in arrival.anchors(message_id):
+            if anchor.address in arrival.read.our_addresses and anchor.address not in served:
+                seat = _seat(arrival, _Candidate(case_id=anchor.case_id))
+                if seat is not None:
+                    served.add(anchor.address)
+                    yield seat
+
+
+def _same_thread(arrival: Arrival, seats: tuple[Seat, ...]) -> tuple[CaseId, ...]:
+    joined = {seat.case.id for seat in seats}
+    ancestors = (anchor for message_id in arrival.read.thread_ids for anchor in arrival.anchors(message_id))
+    others = dict.fromkeys(anchor.case_id for anchor in (*_promised(arrival), *ancestors))
+    return tuple(
+        case_id
+        for case_id in others
+        if case_id not in joined and _seat(arrival, _Candidate(case_id=case_id)) is not None
+    )

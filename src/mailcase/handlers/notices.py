@@ -21,7 +21,7 @@ from mailcase.core import labels
 from mailcase.core.case import SYSTEM, Case, LinkKind, OutgoingId, PersonId, reference
 from mailcase.core.commands import AddNote
 from mailcase.core.effects import Effect, ToPerson, ToQueue, ToRequester
-from mailcase.core.process import Notice
+from mailcase.core.process import Notice, Process
 from mailcase.entropy import Entropy, token
 from mailcase.errors import CommandRefused
 from mailcase.handlers.address_book import AddressBook
@@ -208,7 +208,7 @@ class NoticeWriter:
             requester_address=requester.address if requester else "",
             actor_name=self._person_name(PersonId(actor)) if actor != SYSTEM else "",
             assignee_name=self._person_name(case.holder.assignee) if case.holder.assignee else "",
-            promised_by=labels.moment(case.due_at, process.zone, language) if case.due_at else "",
+            promised_by=_promise(process, case, language),
             reopen_until=labels.moment(case.feedback_until, process.zone, language) if case.feedback_until else "",
             continues_ref=reference(continued) if continued is not None else "",
         )
@@ -300,6 +300,12 @@ class NoticeWriter:
         text = workspace.add_text(case.id, f"The notice {notice} could not be written: {why}")
         current = workspace.case(case.id) or case
         workspace.decide(case.id, AddNote(at=current.last_event_at, by=SYSTEM, text=text))
+
+
+def _promise(process: Process, case: Case, language: str) -> str:
+    """By when the requester may be told that it is done; nothing is promised unless the process says so."""
+    is_promised = process.due is not None and process.due.is_promised
+    return labels.moment(case.due_at, process.zone, language) if is_promised and case.due_at else ""
 
 
 def templates_of(settings: Settings, own: OwnAddress) -> Templates:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mailcase.core.case import SYSTEM, Case, CaseId, Link, LinkKind, Origin
 from mailcase.core.commands import OpenCase
 from mailcase.core.refusal import describe
@@ -9,62 +11,87 @@ from mailcase.core.routing import Routed, RoutingFacts, choose_route, choose_wil
 from mailcase.errors import PermanentError
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.read import ReadMail
-from mailcase.store.port import Role, Taken
+from mailcase.store.port import Role
 
 NO_SUBJECT = "(no subject)"
-#: What a closed case hands on to the case that continues it (EM-25).
-_COPIED_ROLES = frozenset({Role.SEEN, Role.THIRD_PARTY, Role.REQUESTER})
+#: What a closed case hands on to the case that continues it (EM-25), and as what.
+_HANDED_ON = {Role.SEEN: Role.SEEN, Role.THIRD_PARTY: Role.THIRD_PARTY, Role.REQUESTER: Role.SEEN}
 
 
 def open_cases(arrival: Arrival, *, links: tuple[Link, ...]) -> tuple[CaseId, ...]:
-    """One case per address of ours that a route takes (EM-30); none when no route does."""
+    """One case per address of ours that a route takes (EM-30), linked to each other and to those that another copy of
+    the mail made at other addresses (L14); none when no route takes it."""
+    siblings = arrival.cases_of_copies
+    taken = {unit.address for unit in arrival.units_of_copies}
+    may_acknowledge = _may_acknowledge(arrival)
     made: list[CaseId] = []
-    taken = {unit.address for unit in _taken_by_others(arrival)}
     for address, routed in _routes(arrival):
         if address in taken:
             arrival.trace.add("route", address, "this mail was taken for that address before")
             continue
-        siblings = tuple(Link(kind=LinkKind.SIBLING, other=case_id) for case_id in made)
-        made.append(_open(arrival, address, routed, links=(*links, *siblings), is_first=not made))
+        to_siblings = tuple(Link(kind=LinkKind.SIBLING, other=case_id) for case_id in (*siblings, *made))
+        acknowledge = may_acknowledge and routed.acknowledge
+        may_acknowledge = may_acknowledge and not acknowledge
+        made.append(_open(arrival, address, routed, links=(*links, *to_siblings), acknowledge=acknowledge))
     return tuple(made)
 
 
-def continue_case(arrival: Arrival, closed: Case) -> tuple[CaseId, ...]:
-    """T30, EM-24, EM-25: new cases with the people and mails of the old one, which stays as it is."""
-    made = open_cases(arrival, links=(Link(kind=LinkKind.CONTINUES, other=closed.id),))
+def continue_case(arrival: Arrival, closed: Case) -> CaseId | None:
+    """T30, EM-24, EM-25: one new case (8.37) with the people and mails of the old one, which stays as it is.
+
+    It is made where the old one was, if the mail came there too, else by the first route that takes it. Late mail is
+    not turned away (L37): where no route takes it any more, the old case's own process does, unless that is retired.
+    """
+    route = _route_of_continuation(arrival, closed)
+    if route is None:
+        return None
+    address, routed = route
+    links = (Link(kind=LinkKind.CONTINUES, other=closed.id),)
+    acknowledge = routed.acknowledge and _may_acknowledge(arrival) and not arrival.cases
+    case_id = _open(arrival, address, routed, links=links, acknowledge=acknowledge)
     workspace = arrival.workspace
-    for case_id in made:
-        for address, role in workspace.roles(closed.id).items():
-            party = workspace.party(address) or workspace.party_at(closed.id, address)
-            if party is not None and role in _COPIED_ROLES:
-                workspace.add_participant(case_id, party, Role.SEEN if role is Role.REQUESTER else role)
-        workspace.copy_mails(closed.id, case_id)
-    return made
+    for address, role in workspace.roles(closed.id).items():
+        party = workspace.party(address)
+        if party is not None and role in _HANDED_ON:
+            workspace.add_participant(case_id, party, _HANDED_ON[role])
+    workspace.copy_mails(closed.id, case_id)
+    return case_id
 
 
-def _routes(arrival: Arrival) -> list[tuple[str, Routed]]:
+def _route_of_continuation(arrival: Arrival, closed: Case) -> tuple[str, Routed] | None:
+    routes = dict(_routes(arrival))
+    if closed.address in routes:
+        return closed.address, routes[closed.address]
+    if routes:
+        return next(iter(routes.items()))
+    process = arrival.settings.processes.get(closed.process)
+    if closed.address is None or not arrival.book.is_own(closed.address) or process is None or process.is_retired:
+        return None
+    arrival.trace.add("route", closed.address, f"the process of the closed case: {closed.process}")
+    return closed.address, Routed(process=closed.process, acknowledge=True, by="the closed case")
+
+
+def _routes(arrival: Arrival) -> Iterator[tuple[str, Routed]]:
     """Each of our addresses in the mail with the process it leads to."""
     mailbox = arrival.mailbox
     if mailbox is None:
         arrival.trace.add("route", arrival.read.claimed.mailbox, "the mailbox is no longer configured")
-        return []
+        return
     facts = _routing_facts(arrival.read)
     primary = mailbox.addresses[0].address
-    found: list[tuple[str, Routed]] = []
     for address in arrival.read.our_addresses:
         routed = choose_route(
             mailbox.routes, address=address, is_primary=address == primary, fallback=mailbox.fallback, facts=facts
         )
         arrival.trace.add("route", address, f"{routed.by}: {routed.process}" if routed else "no route takes it")
         if routed:
-            found.append((address, routed))
+            yield address, routed
     if not arrival.read.our_addresses:
         wildcard = choose_wildcard(mailbox.routes, facts=facts)
         result = f"{wildcard.by}: {wildcard.process}" if wildcard else "none of our addresses is named in it"
         arrival.trace.add("route", "To, Cc, envelope", result)
         if wildcard:
-            found.append((primary, wildcard))
-    return found
+            yield primary, wildcard
 
 
 def _routing_facts(read: ReadMail) -> RoutingFacts:
@@ -79,9 +106,10 @@ def _routing_facts(read: ReadMail) -> RoutingFacts:
     )
 
 
-def _open(arrival: Arrival, address: str, routed: Routed, *, links: tuple[Link, ...], is_first: bool) -> CaseId:
+def _open(arrival: Arrival, address: str, routed: Routed, *, links: tuple[Link, ...], acknowledge: bool) -> CaseId:
     workspace, read = arrival.workspace, arrival.read
     case_id = workspace.new_case_id()
+    arrival.cases[address] = case_id
     requester = arrival.author_party() if read.author is not None and not arrival.is_from_us else None
     # Before the case itself, so that the acknowledgement can already name the mail it answers.
     arrival.remember(case_id, address=address, role_of_author=Role.REQUESTER)
@@ -97,7 +125,7 @@ def _open(arrival: Arrival, address: str, routed: Routed, *, links: tuple[Link, 
             mail=read.id,
             mailbox=read.claimed.mailbox,
             address=address,
-            acknowledge=is_first and _may_acknowledge(arrival, routed),
+            acknowledge=acknowledge,
             links=links,
         ),
     )
@@ -106,14 +134,6 @@ def _open(arrival: Arrival, address: str, routed: Routed, *, links: tuple[Link, 
     return case_id
 
 
-def _may_acknowledge(arrival: Arrival, routed: Routed) -> bool:
+def _may_acknowledge(arrival: Arrival) -> bool:
     """EM-71, EM-29, L14: nothing to machines, and one acknowledgement per mail, whatever addresses it came to."""
-    was_acknowledged = any(unit.case_id for unit in _taken_by_others(arrival))
-    return routed.acknowledge and arrival.read.classification.may_answer and not was_acknowledged
-
-
-def _taken_by_others(arrival: Arrival) -> list[Taken]:
-    """Units that another row took; those of this row are its own earlier try."""
-    return [
-        unit for unit in arrival.workspace.taken(arrival.read.message.fingerprint) if unit.mail_id != arrival.read.id
-    ]
+    return arrival.read.classification.may_answer and not arrival.cases_of_copies

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     REPLY_ADDRESS = "reply-address"
     IN_REPLY_TO = "in-reply-to"
     REFERENCES = "references"
+    NAMED_BEFORE = "named-before"
     SUBJECT_TAG = "subject-tag"
     # filed
     MACHINE_MAIL = "machine-mail"

@@ -67,6 +67,7 @@ class Reader:
     def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
         """Reads one mail. A strange mail is not an exception: defects stand in the message."""
         message = reading.read(claimed.raw)
+        report = bounce.read_bounce(message, claimed.raw)
         mailbox_addresses = self._book.addresses_of(claimed.mailbox)
         return ReadMail(
             claimed=claimed,
@@ -76,8 +77,9 @@ class Reader:
                 own_addresses=self._book.own_addresses,
                 instance=self._instance,
                 envelope_from=claimed.envelope_from,
+                bounce=report,
             ),
-            bounce=bounce.read_bounce(message, claimed.raw),
+            bounce=report,
             clues=clues.find_clues(
                 message,
                 envelope_to=claimed.envelope_to,

@@ -115,12 +115,6 @@ class Workspace:
         text = self._texts.get(case.subject)
         return text.text if text else self.known.subjects.get(case.id, "")
 
-    def party_at(self, case_id: CaseId, address: str) -> Party | None:
-        """A participant of a loaded case, by address."""
-        if address not in self.known.participants.get(case_id, {}):
-            return None
-        return next((party for party in self.known.party_ids.values() if party.address == address), None)
-
     def text(self, text_id: TextId | None) -> str:
         """A text written in this transaction, "" when there is none."""
         found = self._texts.get(text_id) if text_id is not None else None
@@ -156,7 +150,8 @@ class Workspace:
     def anchors(self, message_id: str) -> tuple[Anchor, ...]:
         """The cases that a Message-ID stands for."""
         added = tuple(anchor for (named, _), anchor in self._anchors.items() if named == message_id)
-        return (*self.known.anchors.get(message_id, ()), *added)
+        known = self.known.anchors.get(message_id, ())
+        return (*(anchor for anchor in known if (message_id, anchor.address) not in self._anchors), *added)
 
     def message_ids(self, case_id: CaseId) -> tuple[str, ...]:
         """The mails of a case by Message-ID, oldest first, for References."""
@@ -195,7 +190,6 @@ class Workspace:
         return self._apply(self._processes[process], None, command.case_id, command)
 
     def _apply(self, process: Process, before: Case | None, case_id: CaseId, command: Command) -> Refused | None:
-        self.actor = command.by
         answer = engine.decide(process, before, command)
         if isinstance(answer, Refused):
             return answer
@@ -209,6 +203,8 @@ class Workspace:
         opened.case = after
         opened.events.extend(answer)
         for effect in engine.react(process, before, answer, after):
+            # Set for each: a notice that fails is itself noted on the case by a command of ours.
+            self.actor = command.by
             self._writer.write(self, after, effect)
         return None
 
@@ -245,11 +241,13 @@ class Workspace:
             self._participants[(case_id, party.id)] = Participant(case_id=case_id, party_id=party.id, role=role)
 
     def add_anchor(self, anchor: Anchor) -> None:
-        """Remembers a Message-ID for a case; a known pair of id and address stays as it is."""
-        known = {(other.message_id, other.address) for other in self.known.anchors.get(anchor.message_id, ())}
+        """Remembers a Message-ID for a case; a known pair of id and address keeps its case, and may come to be seen."""
         key = (anchor.message_id, anchor.address)
-        if key not in known:
-            self._anchors.setdefault(key, anchor)
+        known = self._anchors.get(key) or next(
+            (other for other in self.known.anchors.get(anchor.message_id, ()) if other.address == anchor.address), None
+        )
+        if known is None or (anchor.case_id == known.case_id and anchor.is_seen and not known.is_seen):
+            self._anchors[key] = anchor
 
     def add_taken(self, unit: Taken) -> None:
         """Marks a unit of intake as taken."""

@@ -32,6 +32,8 @@ async def check_mailbox(mailbox: MailboxSettings, offload: Offload) -> list[Json
 def _found(report: CheckReport) -> str:
     parts = [f"{report.account}, folder {report.folder}, {report.messages_count} messages"]
     if report.move_to is not None:
-        parts.append(f"taken mail goes to {report.move_to}" + ("" if report.move_folder_exists else ", made when needed"))
+        parts.append(
+            f"taken mail goes to {report.move_to}" + ("" if report.move_folder_exists else ", made when needed")
+        )
     parts.append(f"server: {' '.join(report.capabilities)}")
     return "; ".join(parts)

@@ -49,6 +49,8 @@ DONE_FLAG = r"\Flagged"
 _UIDS_PER_COMMAND = 500
 #: Server text passed on in an error.
 _TEXT_LIMIT = 300
+#: The library's random tags, which would make every failure look like another one.
+_TAG = re.compile(r"\b[A-P]{4}\d+\b")
 #: Refusals that pass by themselves (RFC 5530).
 _TEMPORARY = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
 
@@ -343,17 +345,6 @@ class ImapSession:
         )
 
 
-def connect(source: ImapSource) -> ImapSession:
-    """A session that is logged in. Raises what `ImapSession.open` raises."""
-    session = ImapSession(source)
-    try:
-        session.open()
-    except AppError:
-        session.close()
-        raise
-    return session
-
-
 def check(source: ImapSource) -> CheckReport:
     """Connects, logs in, opens the folder; reports what it found or the first problem. Blocks, changes nothing."""
     session = ImapSession(source)
@@ -404,7 +395,7 @@ def _said(error: BaseException) -> str:
     result = getattr(error, "command_result", None)
     if isinstance(result, tuple):
         return _text(result[1])
-    return str(error)[:_TEXT_LIMIT] or type(error).__name__
+    return _TAG.sub("TAG", str(error))[:_TEXT_LIMIT] or type(error).__name__
 
 
 def _text(data: Sequence[object]) -> str:

@@ -110,8 +110,9 @@ class Intake:
         listed = await self._list(line, folder, whole=whole)
         known, unknown = await self._told_apart(listed)
         progress = Progress(listed, unknown, cursor=0 if is_renumbered else folder.last_uid)
-        for uids in in_portions(self._in_order(unknown, whole=whole), PORTION):
-            await self._take(line, uids, folder, progress, is_stopping)
+        for uids in in_portions(self._in_order(unknown, folder, whole=whole), PORTION):
+            if not is_stopping():
+                await self._take(line, uids, folder, progress, is_stopping)
         if progress.unread and not is_stopping():
             await self._pass_over_gone(line, progress)
         await self._commit((), progress, is_end=not progress.unread)
@@ -135,10 +136,12 @@ class Intake:
             known.update({sources[source]: outcome for source, outcome in outcomes.items()})
         return known, tuple(uid for uid in open_uids if uid not in known)
 
-    def _in_order(self, uids: Sequence[int], *, whole: bool) -> tuple[int, ...]:
-        """Mail that the server failed to give comes last; after some failures only with a look at the whole folder."""
+    def _in_order(self, uids: Sequence[int], folder: FolderState, *, whole: bool) -> tuple[int, ...]:
+        """New mail comes first, then what lies below the cursor, last what the server failed to give; that, after
+        some failures, only with a look at the whole folder.
+        """
         willing = (uid for uid in uids if whole or self._failures.get(uid, 0) < self._limits.attempts)
-        return tuple(sorted(willing, key=lambda uid: (self._failures.get(uid, 0), uid)))
+        return tuple(sorted(willing, key=lambda uid: (self._failures.get(uid, 0), uid <= folder.last_uid, uid)))
 
     # -- first contact
 
@@ -234,7 +237,7 @@ class Intake:
         return fact.size_bytes > self._limits.message_bytes
 
     async def _leave(self, facts: Sequence[MailFacts], folder: FolderState, progress: Progress) -> None:
-        """Mail from before the start needs a row only after a renumbering; else the cursor, which is past it, says so."""
+        """Mail from before the start needs a row only after a renumbering; else the cursor is past it and says so."""
         rows = [self._row(fact, Outcome.BEFORE_START, raw=b"") for fact in facts if self._is_renumbered(folder)]
         progress.done(fact.uid for fact in facts)
         await self._commit(rows, progress)

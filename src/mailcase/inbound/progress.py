@@ -2,7 +2,7 @@
 
 An IMAP mailbox has been read through to the instant before its last complete look. A listener has taken in everything
 up to now while it listens; after a gap senders may still hold mail of that time, so it stays where it was until they
-have had their time to try again.
+have had their time to try again. Mail that was taken in and not handled yet holds all of them back to its arrival.
 """
 
 from __future__ import annotations
@@ -70,15 +70,18 @@ class Progress:
         self._listeners[mailbox] = presence
 
     async def read_through(self) -> Callable[[Sequence[MailboxName]], datetime]:
-        """A function from mailboxes to the moment that all of them have been read through to; mailboxes that are gone
-        or switched off do not count."""
-        states = await self._store.mailbox_states()
+        """A function from mailboxes to the moment up to which all their mail has been taken in and handled; mailboxes
+        that are gone or switched off do not count."""
         now = self._clock.now()
+        states = await self._store.mailbox_states()
+        # After the states: what they count as read is then either handled or found here.
+        pending_at = await self._store.oldest_pending_at()
         beginning = datetime.min.replace(tzinfo=now.tzinfo)
+        ceiling = min(now, pending_at) if pending_at is not None else now
 
         def of(names: Sequence[MailboxName]) -> datetime:
             concerned = [name for name in names if name in self._mailboxes and self._mailboxes[name].is_enabled]
-            return min((self._one(name, states, beginning) for name in concerned), default=now)
+            return min([ceiling, *(self._one(name, states, beginning) for name in concerned)])
 
         return of
 

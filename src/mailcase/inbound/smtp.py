@@ -6,9 +6,10 @@ Rules that hold here:
 2. A mail's source is its envelope recipients and its bytes, so that a client that repeats a mail because it never saw
    our `250` changes nothing.
 3. The bytes are kept exactly as they were sent, dot-stuffing undone, nothing added.
-4. An unknown recipient is refused in the dialogue; no bounce is ever written.
-5. LMTP takes one recipient per transaction, `452` to the next: aiosmtpd gives one reply per mail (FACTS A2).
-6. Every connection has limits: number, per address, life, silence, recipients, line length and size (FACTS A3-A5).
+4. A mail has arrived when one of the configured relays took it from outside, else when we did (DESIGN 8, Windows).
+5. An unknown recipient is refused in the dialogue; no bounce is ever written.
+6. LMTP takes one recipient per transaction, `452` to the next: aiosmtpd gives one reply per mail (FACTS A2).
+7. Every connection has limits: number, per address, life, silence, recipients, line length and size (FACTS A3-A5).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.inbound.accept import Accepts
 from mailcase.log import get_logger
+from mailcase.mail import received
 from mailcase.store.port import Accepted, NewMail
 
 log = get_logger()
@@ -75,7 +77,7 @@ class Listener:
         self._source = source
         self._limits = limits
         self._instance = instance
-        self._hooks = _Hooks(mailbox, source.kind, door, clock, knows_recipient, limits)
+        self._hooks = _Hooks(mailbox, source, door, clock, knows_recipient, limits)
         self._server: asyncio.Server | None = None
         self._conversations: set[_Conversation] = set()
         self._count_by_peer: Counter[str] = Counter()
@@ -289,20 +291,21 @@ class _Hooks:
     def __init__(
         self,
         mailbox: MailboxName,
-        kind: ListenerKind,
+        source: ListenerSource,
         door: Accepts,
         clock: Clock,
         knows_recipient: Callable[[str], bool],
         limits: Limits,
     ) -> None:
         self.mailbox = mailbox
-        self.kind = kind
+        self.kind = source.kind
+        self._relays = source.relays
         self._door = door
         self._clock = clock
         self._knows_recipient = knows_recipient
         self._commits: set[asyncio.Task[tuple[Accepted, ...]]] = set()
         self._unknown_limit = limits.recipients
-        self._recipient_limit = 1 if kind is ListenerKind.LMTP else limits.recipients
+        self._recipient_limit = 1 if source.kind is ListenerKind.LMTP else limits.recipients
 
     async def handle_MAIL(
         self, _server: _Conversation, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -343,7 +346,7 @@ class _Hooks:
             raw=raw,
             envelope_from="" if envelope.mail_from in (None, "<>") else envelope.mail_from,
             envelope_to=recipients,
-            arrived_at=now,
+            arrived_at=min(received.taken_at(raw, self._relays) or now, now) if self._relays else now,
             received_at=now,
         )
         commit = asyncio.create_task(self._door.accept([mail]))

@@ -7,6 +7,7 @@ hint; a look follows every wait, and a look at the whole folder every connection
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -197,7 +198,7 @@ class ImapWatcher:
         """Logs a failure once per change, and saves it for `mailbox list`."""
         self._failures_count += 1
         text = str(error)
-        if text == self._error:
+        if self._error is not None and _without_numbers(text) == _without_numbers(self._error):
             return
         self._error = text
         note = log.error if isinstance(error, PermanentError) else log.warning
@@ -209,9 +210,7 @@ class ImapWatcher:
         """Waits longer after each failure in a row, with jitter, unless woken."""
         first = self._pace.refused_pause if isinstance(error, PermanentError) else self._pace.first_pause
         # Where looking succeeds and only waiting does not, mail is found as soon as without IDLE.
-        longest = (
-            min(self._pace.longest_pause, self._source.poll_every) if self._looks_count else self._pace.longest_pause
-        )
+        longest = min(self._pace.longest_pause, self._source.poll_every if self._looks_count else timedelta.max)
         # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
         pause = min(first * 2 ** min(self._failures_count - 1, 20), longest)
         seconds = pause.total_seconds() * (1 + self._entropy.uniform()) / 2
@@ -219,3 +218,8 @@ class ImapWatcher:
             async with asyncio.timeout(seconds):
                 await self._wanted.wait()
         self._wanted.clear()
+
+
+def _without_numbers(text: str) -> str:
+    """Servers put durations and counters into their answers, which do not make it another failure."""
+    return re.sub(r"[\d.+\s]+", " ", text)

@@ -18,6 +18,9 @@ _TOKEN = re.compile(
 _LENIENT_TOKEN = re.compile(rf"(?P<angle><[^<>]*+>?)|{_WORD}|(?P<special>[,;:])|(?P<text>[^,;:<=]++|=)")
 
 
+_UNCLOSED = re.compile(r"[,;\s]")
+
+
 @dataclass(slots=True)
 class _Entry:
     """What was read since the last comma."""
@@ -73,13 +76,19 @@ def _take(entries: list[_Entry], kind: str | None, text: str) -> None:
     if text in (",", ";"):
         entries.append(_Entry())
     elif kind == "angle" and entry.angle is None:
-        entry.angle = text.strip("<>")
+        entry.angle = _inside(text)
     elif kind == "angle":
-        entries.append(_Entry(angle=text.strip("<>")))
+        entries.append(_Entry(angle=_inside(text)))
     elif text == ":" and "@" not in "".join(entry.text):
         entry.text.clear()  # the name of a group, or `mailto:`
     else:
         entry.text.append(text)
+
+
+def _inside(angle: str) -> str:
+    """What stands between angle brackets, of which the second may be missing."""
+    inside = angle.strip("<>")
+    return inside if angle.endswith(">") else _UNCLOSED.split(inside, maxsplit=1)[0]
 
 
 def _mailboxes(entry: _Entry) -> list[Address]:

@@ -32,8 +32,11 @@ _MEANT_ACTIONS = {"failure": "failed", "fail": "failed", "error": "failed", "def
 _RETURNED_BYTES = 64 * 1024
 
 
-def read_bounce(message: Message, raw: bytes) -> Bounce | None:
-    """The delivery report that `message`, read from `raw`, is; None when it is none or names no recipient."""
+def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = None) -> Bounce | None:
+    """The delivery report that `message`, read from `raw`, is; None when it is none or names no recipient.
+
+    `envelope_from` as for `classify`: "" is the null sender, None not known.
+    """
     returned = _returned(message, raw)
     returned_id = _id_of(returned)
     reports = [part for part in message.attachments if part.type in _STATUS_TYPES]
@@ -43,7 +46,7 @@ def read_bounce(message: Message, raw: bytes) -> Bounce | None:
     if recipients:
         original = returned_id or _reported_id(reports, raw) or _answered_id(message)
         return Bounce(recipients=recipients[: limits.ADDRESSES_PER_HEADER], original_message_id=original)
-    found = notice.read(message, _addressed(returned))
+    found = notice.read(message, _addressed(returned), envelope_from)
     if found is None:
         return None
     return Bounce(

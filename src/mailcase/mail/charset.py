@@ -95,16 +95,15 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
         text, charset = _detect(data)
         return text, None if charset == "utf-8" else f"no charset, read as {charset}"
     codec = codec_of(declared)
-    if codec is None:
-        text, charset = _detect(data)
-        return text, f"charset {_shown(declared)} unknown, read as {charset}"
-    if (strict := _strict(data, codec)) is not None:
-        lied = codec == "utf-8" and "utf" not in declared.lower() and not data.isascii()
-        return strict, f"charset {_shown(declared)} read as {codec}" if lied else None
-    if codec in _MULTI_BYTE and (nearly := _nearly(data, codec)) is not None:
-        return nearly, f"charset {_shown(declared)} with broken characters replaced"
+    problem = "unknown" if codec is None else "does not fit"
+    if codec is not None and not (codec == "utf-8" and _ISO_2022_ESCAPE.search(data)):
+        if (strict := _strict(data, codec)) is not None:
+            lied = codec == "utf-8" and "utf" not in declared.lower() and not data.isascii()
+            return strict, f"charset {_shown(declared)} read as {codec}" if lied else None
+        if codec in _MULTI_BYTE and (nearly := _nearly(data, codec)) is not None:
+            return nearly, f"charset {_shown(declared)} with broken characters replaced"
     text, charset = _detect(data)
-    return text, f"charset {_shown(declared)} does not fit, read as {charset}"
+    return text, f"charset {_shown(declared)} {problem}, read as {charset}"
 
 
 def codec_of(charset: str) -> str | None:

@@ -8,7 +8,7 @@ nobody reads there: they stop our automatic answers, nothing else (L22, L23).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailcase.mail import limits
@@ -76,8 +76,10 @@ _ABSENCE = re.compile(
 DAEMONS = frozenset({"mailer-daemon", "mail-daemon", "mailerdaemon", "mailer_daemon"})
 _UNREAD = re.compile(r"(?:no|do[-_.]?not|dont|never|ne[-_.]?pas)[-_.]?(?:reply|response|repondre|answer)")
 _LIST_HEADERS = ("list-id", "list-post", "mailing-list", "x-mailing-list", "x-beenthere", "list-subscribe")
-_BULK_HEADERS = ("list-unsubscribe", "list-help", "list-owner", "list-archive", "feedback-id", "x-no-archive")
+_BULK_HEADERS = ("list-unsubscribe", "list-help", "list-owner", "list-archive", "feedback-id")
 _BULK_PRECEDENCE = frozenset({"list", "bulk", "junk"})
+#: Characters of a header that are enough to know it again.
+_EVIDENCE = 200
 _SUPPRESSIONS = frozenset({"all", "autoreply", "oof"})
 
 
@@ -86,10 +88,16 @@ class _Mail:
     """What the rules look at."""
 
     message: Message
+    #: The values of each header; the rules ask for thirty of them.
+    headers: Mapping[str, Sequence[str]]
     own_addresses: frozenset[str]
     instance: str
     envelope_from: str | None
     bounce: Bounce | None
+
+    def all(self, name: str) -> Sequence[str]:
+        """Every value of a header, in order."""
+        return self.headers.get(name, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +122,12 @@ def classify(
     `own_addresses` are in lower case. `envelope_from` is None when the transport did not tell, "" for the null sender.
     `bounce` is what `read_bounce` found; only with it bounces without a report, and delays, are known as such.
     """
+    headers: dict[str, list[str]] = {}
+    for name, value in message.headers:
+        headers.setdefault(name, []).append(value)
     mail = _Mail(
         message=message,
+        headers=headers,
         own_addresses=frozenset(own_addresses),
         instance=instance,
         envelope_from=envelope_from,
@@ -126,7 +138,7 @@ def classify(
         kind=findings[0].kind if findings else Kind.HUMAN,
         machine_written=any(finding.is_machine for finding in findings),
         may_answer=not findings and bool(message.from_),
-        evidence=tuple(dict.fromkeys(finding.evidence for finding in findings)) or _no_evidence(message),
+        evidence=tuple(dict.fromkeys(finding.evidence[:_EVIDENCE] for finding in findings)) or _no_evidence(message),
     )
 
 
@@ -135,14 +147,14 @@ def _no_evidence(message: Message) -> tuple[str, ...]:
 
 
 def _loop(mail: _Mail) -> Iterator[_Finding]:
-    marks = [value for value in mail.message.header_all(INSTANCE_HEADER) if value.lower() == mail.instance.lower()]
+    marks = [value for value in mail.all(INSTANCE_HEADER) if value.lower() == mail.instance.lower()]
     if marks:
         yield _Finding(Kind.LOOP, f"X-Mailcase-Instance: {marks[0]}")
-    for value in mail.message.header_all("x-loop"):
+    for value in mail.all("x-loop"):
         own = value.lower().strip(" <>") in mail.own_addresses
         if own:
             yield _Finding(Kind.LOOP, f"X-Loop: {value}")
-    hop_count = len(mail.message.header_all("received"))
+    hop_count = len(mail.all("received"))
     if hop_count > limits.RECEIVED:
         yield _Finding(Kind.LOOP, f"Received: {hop_count} times", is_machine=False)
 
@@ -173,15 +185,15 @@ def _calendar(mail: _Mail) -> Iterator[_Finding]:
 
 def _auto_reply(mail: _Mail) -> Iterator[_Finding]:
     message = mail.message
-    for value in message.header_all("auto-submitted"):
+    for value in mail.all("auto-submitted"):
         if _word(value) == "auto-replied":
             yield _Finding(Kind.AUTO_REPLY, f"Auto-Submitted: {value}")
     for name in _RESPONDER_HEADERS:
-        for value in message.header_all(name):
+        for value in mail.all(name):
             if value.lower() not in _DENIALS:
                 yield _Finding(Kind.AUTO_REPLY, f"{name}: {value}")
     for name, mark in _RESPONDER_VALUES:
-        for value in message.header_all(name):
+        for value in mail.all(name):
             if mark in value.lower():
                 yield _Finding(Kind.AUTO_REPLY, f"{name}: {value}")
     if _RESPONDER_SUBJECT.match(message.subject):
@@ -192,11 +204,11 @@ def _automatic(mail: _Mail) -> Iterator[_Finding]:
     """A machine wrote it, but which? An answer to something is an auto-reply, anything else a notification."""
     message = mail.message
     kind = Kind.AUTO_REPLY if message.in_reply_to or _ABSENCE.search(message.subject) else Kind.NOTIFICATION
-    for value in message.header_all("auto-submitted"):
+    for value in mail.all("auto-submitted"):
         if _word(value) not in ("no", "", "auto-replied"):
             yield _Finding(kind, f"Auto-Submitted: {value}")
     for name in _MACHINE_HEADERS:
-        for value in message.header_all(name):
+        for value in mail.all(name):
             if value.lower() not in _DENIALS:
                 yield _Finding(kind, f"{name}: {value}")
     if any(address.key.partition("@")[0] in DAEMONS for address in message.from_):
@@ -212,8 +224,7 @@ def _own(mail: _Mail) -> Iterator[_Finding]:
 
 def _list(mail: _Mail) -> Iterator[_Finding]:
     for name in _LIST_HEADERS:
-        value = mail.message.header(name)
-        if value is not None:
+        for value in mail.all(name):
             yield _Finding(Kind.LIST, f"{name}: {value}", is_machine=False)
 
 
@@ -224,13 +235,11 @@ def _unread_sender(mail: _Mail) -> Iterator[_Finding]:
 
 
 def _bulk(mail: _Mail) -> Iterator[_Finding]:
-    message = mail.message
     for name in _BULK_HEADERS:
-        value = message.header(name)
-        if value is not None:
+        for value in mail.all(name):
             yield _Finding(Kind.LIST, f"{name}: {value}", is_machine=False)
     for name in ("precedence", "x-precedence"):
-        for value in message.header_all(name):
+        for value in mail.all(name):
             if _word(value) in _BULK_PRECEDENCE:
                 yield _Finding(Kind.LIST, f"{name}: {value}", is_machine=False)
 
@@ -238,11 +247,11 @@ def _bulk(mail: _Mail) -> Iterator[_Finding]:
 def _unwanted_answer(mail: _Mail) -> Iterator[_Finding]:
     """A person, or not, who wants no automatic answer."""
     message = mail.message
-    for value in message.header_all("x-auto-response-suppress"):
+    for value in mail.all("x-auto-response-suppress"):
         if _SUPPRESSIONS & {word.strip().lower() for word in value.split(",")}:
             yield _Finding(Kind.HUMAN, f"X-Auto-Response-Suppress: {value}", is_machine=False)
     for name in ("x-loop", "x-no-loop", "x-no-ack", "x-otrs-loop"):
-        for value in message.header_all(name):
+        for value in mail.all(name):
             yield _Finding(Kind.HUMAN, f"{name}: {value}", is_machine=False)
     if any(address.key.startswith("postmaster@") for address in message.from_):
         yield _Finding(Kind.HUMAN, "From: postmaster", is_machine=False)

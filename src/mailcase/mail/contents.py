@@ -34,7 +34,8 @@ _EXTENSIONS = {
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _META_WITHIN = 2048
 #: C0 controls but TAB and LF, and DEL: no text of a person, and a database refuses NUL (S15).
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 127])
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST_EXTENSION = 16
 
 
@@ -95,9 +96,11 @@ def _decoded(raw: bytes, leaf: Part, defects: list[str]) -> str:
     content, defect = charset.decode(data, declared)
     if defect:
         defects.append(defect)
+    content = _cut(content, leaf.type, defects)
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
-    return _cut(_CONTROLS.sub("", content), leaf.type, defects)
+    # Each is the fast one for its kind of text.
+    return content.translate(_CONTROLS) if content.isascii() else _CONTROL.sub("", content)
 
 
 def _cut(content: str, what: str, defects: list[str]) -> str:

@@ -120,7 +120,7 @@ def unfold(value: bytes, hint: str | None = None) -> tuple[str, str | None]:
     """
     if b"\n" in value:
         value = _FOLD.sub(b"", value)
-    if value.isascii():
+    if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii").strip(), None
     text, defect = charset.decode(value)
     if hint and defect is not None:

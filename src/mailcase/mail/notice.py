@@ -65,14 +65,17 @@ class _Line:
     leads: bool
 
 
-def read(message: Message, returned_to: Sequence[str] = ()) -> Bounce | None:
+def read(message: Message, returned_to: Sequence[str], envelope_from: str | None) -> Bounce | None:
     """The report, or None for mail of which we cannot be sure that it is one.
 
     `returned_to` are the recipients of the mail that came back as a part, if one did; they count when the text names
     no address.
     """
+    is_certain = _is_from_a_mail_system(message)
+    if not is_certain and not _is_without_return_path(message, envelope_from):
+        return None
     told, copy = _halves(message.text)
-    if not _is_from_a_mail_system(message) and not _says_so(message, told, has_returned_mail=bool(returned_to)):
+    if not is_certain and not _says_so(message, told, has_returned_mail=bool(returned_to)):
         return None
     wanted = _failed_addresses(message, told) or list(returned_to) or _addressed(copy)
     if not wanted:
@@ -89,13 +92,15 @@ def _is_from_a_mail_system(message: Message) -> bool:
     return any(system in written for system in DAEMONS)
 
 
+def _is_without_return_path(message: Message, envelope_from: str | None) -> bool:
+    """A sender that may be a mail system: none to return to, or the postmaster."""
+    if is_null_sender(message, envelope_from) or (message.header("from") or "").strip() == "<>":
+        return True
+    return any(address.key.startswith("postmaster@") for address in message.from_)
+
+
 def _says_so(message: Message, told: list[_Line], *, has_returned_mail: bool) -> bool:
-    """A sender without return path, or the postmaster, who says what happened: in the subject, or in the text with the
-    returned mail beside it.
-    """
-    is_null = is_null_sender(message, None) or (message.header("from") or "").strip() == "<>"
-    if not is_null and not any(address.key.startswith("postmaster@") for address in message.from_):
-        return False
+    """Whether it says what happened: in the subject, or in the text with the returned mail beside it."""
     if _FAILURE_SUBJECT.search(message.subject):
         return True
     return has_returned_mail and any(_FAILURE_TEXT.search(line.text) for line in told)

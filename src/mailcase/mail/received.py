@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
-from mailcase.mail import dates, headers
+from mailcase.mail import dates, headers, limits
 
 #: `by HOST` of a Received line (RFC 5321 s. 4.4).
 _BY = re.compile(r"\bby[ \t]{1,8}([A-Za-z0-9._-]{1,253})", re.IGNORECASE)
@@ -19,9 +19,9 @@ _BY = re.compile(r"\bby[ \t]{1,8}([A-Za-z0-9._-]{1,253})", re.IGNORECASE)
 def taken_at(raw: bytes, relays: Collection[str]) -> datetime | None:
     """The time at which one of `relays` (lower-case host names) took the mail from outside, aware UTC.
 
-    None where the topmost Received line is missing, unreadable, or of another host: anybody can write the lines below it.
+    None where the topmost Received line is missing, unreadable, or of another host: anybody can write those below it.
     """
-    block = headers.split(raw, headers.start_of(raw), min(len(raw), headers.limits.HEADER_BYTES))
+    block = headers.split(raw, headers.start_of(raw), min(len(raw), limits.HEADER_BYTES))
     topmost = block.first("received")
     if topmost is None:
         return None

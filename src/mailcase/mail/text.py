@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 
 from mailcase.mail import limits
 
-#: A tag with its attributes, a comment, or what browsers skip like one. Quotes count only behind `=`; everything is
-#: possessive, so no character is looked at twice.
-_TAG = re.compile(
-    r"""<(?:(?P<comment>!--)|(?P<skipped>[!?]|/(?![a-zA-Z]))[^>]*+>?"""
-    r"""|(?P<end>/)?(?P<name>[a-zA-Z][^\s/>]*+)(?P<attributes>(?:[^=>]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)>?)"""
+#: What stands between pieces of text: comments, what browsers skip like them, elements whose content is no text, and
+#: tags with their attributes, in which quotes count only behind `=`. What does not end reaches to the end of the text,
+#: and everything is possessive: no character is looked at twice.
+_MARKUP = re.compile(
+    r"""<(?:!--(?:[^-]++|-(?!->))*+(?:-->)?|(?:[!?]|/(?![a-z]))[^>]*+>?"""
+    r"""|(script|style|title|textarea|iframe|noembed|noframes|xmp)(?![^\s/>])(?:[^<]++|<(?!/\1))*+(?:</\1[^>]*+>?)?"""
+    r"""|(/)?([a-z][^\s/>]*+)((?:[^=>]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)>?)""",
+    re.IGNORECASE | re.ASCII,
 )
+#: Text, then the four groups of the markup behind it.
+_STRIDE = 5
 _ATTRIBUTE = re.compile(r"""([^\s=/"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']*+))""")
-#: Nothing in them is a tag, and only a textarea would show its text.
-_RAW = frozenset(["script", "style", "title", "textarea", "iframe", "noembed", "noframes", "xmp"])
 #: A line is free before and behind.
 _PARAGRAPHS = frozenset(
     ["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "fieldset", "form"]
@@ -37,53 +40,29 @@ _LINES = frozenset(
 _BLANKS = re.compile(r"[ \t\n\r\f\u00a0\u200b\u200c\u2007\ufeff\u034f]+")
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 _DEEPEST = 10
-_CELL = "\x1f"
+_CELL = "\x01"
 _CELLS = re.compile(f"[ {_CELL}]*{_CELL}[ {_CELL}]*")
+#: Tags that mean nothing here are passed over.
+_TAGS = _PARAGRAPHS | _LINES | {"a", "br", "hr", "img", "td", "th"}
 _LINKS = ("http://", "https://", "mailto:", "tel:", "ftp://")
 _LONGEST_LINK = 2000
 
 
 def html_to_text(html: str) -> str:
     """The text that a reader of the HTML would see, with LF line ends; "" when there is none."""
-    html = html[: limits.TEXT].replace(_CELL, "")
+    pieces = _MARKUP.split(html[: limits.TEXT].replace(_CELL, ""))
     renderer = _Renderer()
-    ends = _Ends(html)
-    position = 0
-    while (tag := _TAG.search(html, position)) is not None:
-        if tag.start() > position:
-            renderer.write(entities.unescape(html[position : tag.start()]))
-        position = tag.end()
-        if tag.group("comment"):
-            position = ends.behind("-->", position)
-        elif name := (tag.group("name") or "").lower():
-            if name in _RAW and not tag.group("end"):
-                position = ends.behind(f"</{name}", position)
-                position = ends.behind(">", position)
-            elif tag.group("end"):
+    for index in range(0, len(pieces) - 1, _STRIDE):
+        text, _, closing, name, attributes = pieces[index : index + _STRIDE]
+        if text:
+            renderer.write(text)
+        if name and (name := name.lower()) in _TAGS:
+            if closing:
                 renderer.leave(name)
             else:
-                renderer.enter(name, tag.group("attributes"))
-    renderer.write(entities.unescape(html[position:]))
+                renderer.enter(name, attributes)
+    renderer.write(pieces[-1])
     return renderer.text()
-
-
-class _Ends:
-    """Finds the end of what was opened. A mark that is missing is searched for once only: `<!--` a hundred thousand
-    times would be quadratic otherwise.
-    """
-
-    def __init__(self, html: str) -> None:
-        self._html = html
-        self._missing: set[str] = set()
-
-    def behind(self, mark: str, start: int) -> int:
-        """The offset behind the first `mark`, in either letter case; the end of the text when there is none."""
-        if mark not in self._missing:
-            found = re.compile(re.escape(mark), re.IGNORECASE | re.ASCII).search(self._html, start)
-            if found:
-                return found.end()
-            self._missing.add(mark)
-        return len(self._html)
 
 
 @dataclass(slots=True)
@@ -105,7 +84,10 @@ class _Renderer:
     link: list[str] = field(default_factory=list)
 
     def write(self, text: str) -> None:
-        """Adds running text."""
+        """Adds running text, in which entities stand for characters."""
+        if not self.line and not self.verbatim and text.isspace():
+            return
+        text = entities.unescape(text)
         if self.target:
             self.link.append(text)
         if not self.verbatim:
@@ -118,7 +100,7 @@ class _Renderer:
             self.line.append(other)
 
     def enter(self, name: str, attributes: str) -> None:
-        """Takes a start tag."""
+        """Takes a start tag, one of `_TAGS`."""
         if name in ("td", "th"):
             self.line.append(_CELL)
         elif name == "br":
@@ -134,13 +116,13 @@ class _Renderer:
             self._blank_line()
         elif name in _PARAGRAPHS:
             self._enter_paragraph(name)
-        elif name in _LINES:
+        else:
             self._end_line()
             if name == "li":
                 self.marker = self._item_marker()
 
     def leave(self, name: str) -> None:
-        """Takes an end tag, which may close nothing."""
+        """Takes an end tag, one of `_TAGS`, which may close nothing."""
         if name == "a":
             self._end_link()
         elif name in _PARAGRAPHS:
@@ -189,7 +171,7 @@ class _Renderer:
     def _image(self, attributes: str) -> None:
         alternative = _BLANKS.sub(" ", _attribute(attributes, "alt")).strip()
         if alternative:
-            self.write(f"[{alternative}]")
+            self.line.append(f"[{alternative}]")
 
     def _end_link(self) -> None:
         """Says where a link leads, unless its own text does."""
@@ -202,10 +184,12 @@ class _Renderer:
 
     def _end_line(self, *, keep_empty: bool = False) -> None:
         """Ends the line, unless nothing is on it."""
+        if not self.line and not keep_empty:
+            return
         text = "".join(self.line)
         self.line.clear()
         if not self.verbatim:
-            text = _BLANKS.sub(" ", text).strip()
+            text = " ".join(text.split()) if text.isascii() else _BLANKS.sub(" ", text).strip()
         if _CELL in text:
             text = _CELLS.sub(" | ", text.strip(f" {_CELL}"))
         if text or keep_empty:
@@ -221,12 +205,14 @@ class _Renderer:
             self.lines[-1] = free
 
     def _put(self, text: str) -> None:
-        indent = "  " * min(len(self.lists) - bool(self.marker), _DEEPEST) if text else ""
-        self.lines.append(f"{self._quotation()}{indent}{self.marker}{text}".rstrip())
-        self.marker = ""
+        if self.lists or self.marker:
+            indent = "  " * min(len(self.lists) - bool(self.marker), _DEEPEST) if text else ""
+            text = f"{indent}{self.marker}{text}"
+            self.marker = ""
+        self.lines.append(f"{self._quotation()}{text}".rstrip())
 
     def _quotation(self) -> str:
-        return "> " * min(self.quotes, _DEEPEST)
+        return "> " * min(self.quotes, _DEEPEST) if self.quotes else ""
 
 
 def _attribute(attributes: str, name: str) -> str:

@@ -75,12 +75,13 @@ def _uuencode(data: bytes) -> bytes:
 
 
 def _uu_line(line: bytes) -> bytes:
+    """One line: a character for its length, then four for each three bytes, of which the last may have been lost."""
+    length = (line[0] - 32) & 63 if line else 0
+    whole = 1 + (length + 2) // 3 * 4
+    # What is missing decodes to zeros; more than half of it would only make a small mail large.
+    if len(line) * 2 <= whole:
+        return b""
     try:
-        return binascii.a2b_uu(line)
-    except binascii.Error:
-        pass
-    try:
-        # Some encoders fill the line up; the first byte says how much of it counts.
-        return binascii.a2b_uu(line[: (((line[0] - 32) & 63) * 4 + 5) // 3])
+        return binascii.a2b_uu(line[:whole])
     except binascii.Error:
         return b""

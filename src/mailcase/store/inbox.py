@@ -121,6 +121,9 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND outcome = 'pending' AND clai
 """
 RELEASE_ALL = "UPDATE inbox SET claimed_until = NULL WHERE outcome = 'pending' AND claimed_until IS NOT NULL"
 PENDING_COUNT = "SELECT count(*) AS count FROM inbox WHERE outcome = 'pending'"
+OLDEST_PENDING = """
+SELECT arrived_at FROM inbox INDEXED BY ix_inbox_pending WHERE outcome = 'pending' ORDER BY arrived_at, id LIMIT 1
+"""
 
 
 def claim(
@@ -171,6 +174,12 @@ def release_all(database: sqlite3.Connection) -> int:
 def pending_count(database: sqlite3.Connection) -> int:
     """Mails that have no outcome yet, claimed or not."""
     return int(select(database, PENDING_COUNT)[0]["count"])
+
+
+def oldest_pending_at(database: sqlite3.Connection) -> datetime | None:
+    """The earliest arrival among the mails that have no outcome yet."""
+    rows = select(database, OLDEST_PENDING)
+    return from_micros(rows[0]["arrived_at"]) if rows else None
 
 
 # ---- C3: mail ends ---------------------------------------------------------------------------------------------------

@@ -160,7 +160,8 @@ SETTLE = """
 UPDATE deliveries
 SET state = :state, last_reply = :reply, claimed_until = NULL, journaled_at = NULL,
     next_at = CASE WHEN :state = 'deferred' THEN :next_at WHEN :state = 'queued' THEN next_at END
-WHERE id = :id AND (:state <> 'queued' OR (state = 'claimed' AND journaled_at IS NULL))
+WHERE id = :id AND state NOT IN ('sent', 'failed', 'cancelled')
+  AND (:state <> 'queued' OR (state = 'claimed' AND journaled_at IS NULL))
 """
 INTERRUPT = f"""
 UPDATE deliveries SET state = 'unknown', last_reply = '{INTERRUPTED}', claimed_until = NULL, next_at = NULL
@@ -178,8 +179,8 @@ def journal(database: sqlite3.Connection, delivery_ids: Sequence[DeliveryId], no
 
 
 def settle(database: sqlite3.Connection, results: Sequence[DeliveryResult]) -> None:
-    """Saves what became of attempts. One given back untried changes nothing once somebody else has begun it: a claim
-    may have lapsed meanwhile, and only the first journal entry sends (R17).
+    """Saves what became of attempts. A claim may have lapsed meanwhile, and only the first journal entry sends (R17):
+    what is over stays so, and one given back untried changes nothing once somebody else has begun it.
     """
     rows: list[Values] = [
         {

@@ -536,6 +536,12 @@ class Store(Protocol):
 
     async def pending_count(self) -> int: ...
 
+    async def oldest_pending_at(self) -> datetime | None:
+        """The earliest arrival among the mails without an outcome, claimed or not; None when there are none. Windows
+        wait for them: a mail that is ours but not handled yet may still answer what a window is about to close.
+        """
+        ...
+
     # -- look-up and C3, commands, ticks, C5
     async def look_up(self, wanted: Wanted) -> Known: ...
 

@@ -195,6 +195,9 @@ class SqliteStore:
     async def pending_count(self) -> int:
         return await self._read(inbox.pending_count)
 
+    async def oldest_pending_at(self) -> datetime | None:
+        return await self._read(inbox.oldest_pending_at)
+
     # -- look-up and C3, commands, ticks, C5
 
     async def look_up(self, wanted: Wanted) -> Known:

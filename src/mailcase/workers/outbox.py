@@ -1,0 +1,233 @@
+"""The outbox loop: claim, journal, send, settle. As many of them as there are connections to the relay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from mailcase.clock import Clock
+from mailcase.config.settings import Limits
+from mailcase.entropy import Entropy
+from mailcase.errors import StoreUnavailable, TransientError
+from mailcase.handlers.delivery import Attempted, DeliveryHandler
+from mailcase.handlers.transaction import again_on_conflict
+from mailcase.log import get_logger
+from mailcase.outbound.port import Attempt, Outlet, OutletSession
+from mailcase.outbound.retry import next_attempt_at
+from mailcase.outbound.wire import one_line
+from mailcase.store.port import (
+    Changes,
+    ClaimedOutgoing,
+    DeliveryId,
+    DeliveryResult,
+    DeliveryState,
+    Point,
+    Store,
+)
+from mailcase.wakes import Wakes
+from mailcase.workers.pauses import Pauses
+
+log = get_logger()
+
+#: Mails that one connection takes at a time.
+OUTBOX_BATCH = 10
+
+
+class OutboxWorker:
+    """One connection's worth of sending."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        outlet: Outlet,
+        handler: DeliveryHandler,
+        clock: Clock,
+        entropy: Entropy,
+        wakes: Wakes,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._outlet = outlet
+        self._handler = handler
+        self._clock = clock
+        self._entropy = entropy
+        self._wakes = wakes
+        self._limits = limits
+        self._pauses = Pauses(wakes)
+        #: Claimed and not begun.
+        self._in_hand: tuple[ClaimedOutgoing, ...] = ()
+        #: The time up to which the last claim looked.
+        self._looked_at = clock.now()
+
+    async def run(self) -> None:
+        """Works until stopped; mails claimed and not begun are given back."""
+        async with self._outlet.session() as session:
+            while not self._wakes.stopping.is_set():
+                try:
+                    worked = await self.work_once(session)
+                    until = await self._next_look()
+                except StoreUnavailable as error:
+                    log.warning("outbox_paused", error=str(error))
+                    await self._pauses.pause()
+                    continue
+                self._pauses.reset()
+                if not worked:
+                    await session.close()
+                    await self._wakes.woken(self._wakes.outbox, clock=self._clock, until=until)
+
+    async def work_once(self, session: OutletSession) -> bool:
+        """Claims due mails and tries each once; False when there was nothing to send."""
+        await self._give_back()
+        self._looked_at = now = self._clock.now()
+        claimed = await self._store.claim_outbox(
+            now=now, limit_count=OUTBOX_BATCH, lease_until=now + self._limits.lease
+        )
+        if len(claimed) == OUTBOX_BATCH:
+            # There may be more than one connection's worth; the loops share one event.
+            self._wakes.outbox.set()
+        self._in_hand = claimed
+        try:
+            while self._in_hand and not self._wakes.stopping.is_set():
+                mail, *rest = self._in_hand
+                self._in_hand = tuple(rest)
+                await self._send(session, mail)
+            await self._give_back()
+        except (asyncio.CancelledError, StoreUnavailable):
+            with contextlib.suppress(StoreUnavailable):
+                await self._give_back()
+            raise
+        return bool(claimed)
+
+    async def _give_back(self) -> None:
+        """Queues again what is in hand. Where the store cannot be had, it stays in hand for the next time."""
+        results = tuple(
+            DeliveryResult(id=delivery.id, state=DeliveryState.QUEUED, reply="given back untried")
+            for mail in self._in_hand
+            for delivery in mail.deliveries
+        )
+        if results:
+            await self._store.save(Point.SETTLE, Changes(results=results), now=self._clock.now())
+            self._in_hand = ()
+
+    async def _send(self, session: OutletSession, mail: ClaimedOutgoing) -> None:
+        """One attempt, journaled just before DATA and settled whatever happens to the store meanwhile.
+
+        Raises:
+            StoreUnavailable: the attempt could not be journaled, and the mail was given back untried.
+        """
+        begun: set[DeliveryId] = set()
+        store_failures: list[StoreUnavailable] = []
+
+        async def journal(delivery_ids: Sequence[DeliveryId]) -> None:
+            try:
+                await self._store.journal(delivery_ids, now=self._clock.now())
+            except StoreUnavailable as error:
+                store_failures.append(error)
+                raise
+            begun.update(delivery_ids)
+
+        try:
+            attempts = await session.send(mail, before_data=journal)
+        except Exception as error:
+            log.exception("send_failed", outgoing_id=mail.id)
+            attempts = _broken_off(mail, begun, error)
+        await self._settle(mail, attempts)
+        if store_failures:
+            raise store_failures[0]
+
+    async def _settle(self, mail: ClaimedOutgoing, attempts: Sequence[Attempt]) -> None:
+        """Saves what became of the attempts. Nobody else knows it: it is kept until the store takes it, or, when the
+        daemon stops before, left to the next start, which calls it unknown.
+        """
+        deliveries = {delivery.id: delivery for delivery in mail.deliveries}
+        attempted = [
+            Attempted(
+                result=result_of(
+                    attempt,
+                    created_at=mail.created_at,
+                    attempts=deliveries[attempt.id].attempts + 1,
+                    now=self._clock.now(),
+                    limits=self._limits,
+                    jitter=self._entropy.uniform(),
+                ),
+                mail_id=mail.id,
+                case_id=mail.case_id,
+                address=deliveries[attempt.id].address,
+            )
+            for attempt in attempts
+        ]
+        while not await self._try_to_settle(attempted):
+            if self._wakes.stopping.is_set():
+                log.error("delivery_unsettled", outgoing_id=mail.id)
+                return
+            await self._pauses.pause()
+
+    async def _try_to_settle(self, attempted: Sequence[Attempted]) -> bool:
+        try:
+            await again_on_conflict(lambda: self._handler.handle(attempted))
+        except TransientError as error:
+            log.warning("outbox_paused", error=str(error))
+            return False
+        except Exception:
+            # Rather an effect on the case less than a mail sent twice.
+            log.exception("settle_failed", outgoing_id=attempted[0].mail_id)
+            return await self._try_to_settle_alone(attempted)
+        return True
+
+    async def _try_to_settle_alone(self, attempted: Sequence[Attempted]) -> bool:
+        """The results without what they do to the case."""
+        changes = Changes(results=tuple(each.result for each in attempted))
+        try:
+            await self._store.save(Point.SETTLE, changes, now=self._clock.now())
+        except TransientError as error:
+            log.warning("outbox_paused", error=str(error))
+            return False
+        return True
+
+    async def _next_look(self) -> datetime:
+        """When something becomes due that the last claim did not see."""
+        safety_net = self._looked_at + self._limits.loop_poll
+        next_at = await self._store.next_delivery_at()
+        return min(at for at in (safety_net, next_at) if at is not None and at > self._looked_at)
+
+
+def _broken_off(mail: ClaimedOutgoing, begun: set[DeliveryId], error: Exception) -> tuple[Attempt, ...]:
+    """What is known of an attempt that ended in an exception: whether it had begun."""
+    reply = one_line(f"sending it failed: {error!r}")
+    return tuple(
+        Attempt(
+            id=delivery.id,
+            state=DeliveryState.UNKNOWN if delivery.id in begun else DeliveryState.DEFERRED,
+            reply=reply,
+        )
+        for delivery in mail.deliveries
+    )
+
+
+def result_of(
+    attempt: Attempt, *, created_at: datetime, attempts: int, now: datetime, limits: Limits, jitter: float
+) -> DeliveryResult:
+    """Turns what became of an attempt into what follows: again later, or never. `attempts` counts this one, `jitter` is
+    in [0, 1).
+    """
+    is_again = attempt.state is DeliveryState.DEFERRED or (
+        attempt.state is DeliveryState.UNKNOWN and limits.resend_unknown
+    )
+    if not is_again:
+        return DeliveryResult(id=attempt.id, state=attempt.state, reply=attempt.reply)
+    next_at = next_attempt_at(
+        created_at=created_at,
+        attempts=attempts,
+        now=now,
+        step=limits.retry_step,
+        retry_for=limits.retry_for,
+        jitter=jitter,
+    )
+    if next_at is None:
+        return DeliveryResult(
+            id=attempt.id, state=DeliveryState.FAILED, reply=f"given up, last answer: {attempt.reply}"
+        )
+    return DeliveryResult(id=attempt.id, state=DeliveryState.DEFERRED, reply=attempt.reply, next_at=next_at)

@@ -1,0 +1,31 @@
+"""Growing pauses while something that a loop needs is out of reach."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from mailcase.wakes import Wakes
+
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=15)
+
+
+class Pauses:
+    """The pauses of one loop, in real time; `reset` after success."""
+
+    def __init__(self, wakes: Wakes) -> None:
+        self._wakes = wakes
+        self._next = FIRST_PAUSE
+
+    def reset(self) -> None:
+        """The next pause is the first again."""
+        self._next = FIRST_PAUSE
+
+    async def pause(self) -> None:
+        """Waits, unless the daemon stops, and doubles the pause that follows."""
+        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._wakes.stopping.wait()
