@@ -259,6 +259,13 @@ async def test_a_kept_mail_can_be_tried_again(store: Store, samples: Samples, ou
     assert known.taken == {}
 
 
+async def test_a_mail_that_was_kept_without_its_bytes_is_not_tried_again(store: Store, samples: Samples) -> None:
+    """Too large to be taken: there is nothing to handle."""
+    await store.accept([replace(samples.mail(1), raw=b"", outcome=Outcome.PARKED)])
+
+    assert not await store.retry_mail(MailId(1))
+
+
 async def test_a_mail_that_was_handled_is_not_tried_again(store: Store, samples: Samples) -> None:
     await store.accept([samples.mail(1), samples.mail(2)])
     await store.save(Point.SAVE_MAIL, Changes(outcomes=(samples.ended(1),)), now=samples.at(60))

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from mailcase.cli.record import Record, records
 from mailcase.cli.screen import Screen
 from mailcase.cli.table import Cell, Column, Row, fields, table, wrapped
-from mailcase.cli.words import label, word
-from mailcase.core.process import Notice
+from mailcase.cli.words import notice_label, word
 from mailcase.inbound.control import Json
 
 _BAD_OUTCOMES = frozenset({"unhandled", "parked"})
@@ -138,7 +137,7 @@ def outbox_list(data: Json, screen: Screen) -> Iterator[str]:
             Cell(delivery.text("id")),
             _state(delivery, screen),
             Cell(delivery.text("case")),
-            Cell(label(Notice, delivery.text("notice"), screen.language)),
+            Cell(notice_label(delivery.text("notice"), screen.language)),
             Cell(delivery.text("to")),
             Cell(delivery.text("attempts")),
             Cell(screen.local(delivery.time("next_at"))),
@@ -165,7 +164,7 @@ def outbox_show(data: Json, screen: Screen) -> Iterator[str]:
             ("Id", Cell(delivery.text("id"), bold=True)),
             ("State", Cell(state.text, colour=state.colour, bold=True)),
             ("Case", Cell(delivery.text("case"))),
-            ("Notice", Cell(label(Notice, delivery.text("notice"), screen.language))),
+            ("Notice", Cell(notice_label(delivery.text("notice"), screen.language))),
             ("To", Cell(delivery.text("to"))),
             ("Message-ID", Cell(delivery.text("message_id"))),
             ("Mail", Cell(delivery.text("mail_id"))),

@@ -12,10 +12,12 @@ from mailcase.core import labels
 from mailcase.core.case import LinkKind, Status, StatusReason
 from mailcase.core.events import Event
 from mailcase.core.labels import CaseList
+from mailcase.core.process import Notice
 
 #: Every heading of the shell that is not a label of the spec.
 FRENCH: Mapping[str, str] = {
     "Account": "Compte",
+    "Answer": "Réponse",
     "Assignee": "Affecté à",
     "Attempts": "Essais",
     "Case": "Cas",
@@ -85,6 +87,11 @@ def word(english: str, language: Language) -> str:
 def colon(language: Language) -> str:
     """What stands between a name and its value in running text."""
     return "\N{NO-BREAK SPACE}: " if language is Language.FRENCH else ": "
+
+
+def notice_label(value: str, language: Language) -> str:
+    """The word for a kind of outgoing mail: a notice, or what a person wrote."""
+    return word("Answer", language) if value == "answer" else label(Notice, value, language)
 
 
 def label(vocabulary: type[StrEnum], value: str, language: Language) -> str:

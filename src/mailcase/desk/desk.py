@@ -171,7 +171,9 @@ class Desk:
         person = self._person(asked.request)
         mail_id = MailId(asked.arguments.number("id"))
         if not await self._store.retry_mail(mail_id):
-            raise CommandRefused(f"mail {mail_id} is neither parked nor unhandled; only those can be tried again")
+            raise CommandRefused(
+                f"mail {mail_id} cannot be tried again: only parked and unhandled mails whose bytes are here can"
+            )
         self._wakes.inbox.set()
         log.info("mail_retried", mail_id=mail_id, by=person, uid=asked.uid)
         return await self._mail_show(asked)

@@ -18,7 +18,7 @@ from mailcase.config.settings import (
     Settings,
 )
 from mailcase.core import labels
-from mailcase.core.case import SYSTEM, Case, LinkKind, OutgoingId, PersonId, reference
+from mailcase.core.case import SYSTEM, Case, LinkKind, OutgoingId, PersonId, Status, reference
 from mailcase.core.commands import AddNote
 from mailcase.core.effects import Effect, ToPerson, ToQueue, ToRequester
 from mailcase.core.process import Notice, Process
@@ -90,6 +90,9 @@ class NoticeWriter:
         if sender is None:
             return
         for recipient in self._recipients(workspace, case, effect, sender):
+            if effect.notice is Notice.INFORMATION_WANTED and (case.id, recipient.address) in workspace.answered:
+                # The person's own mail asks already; a second one would only confuse (8.39).
+                continue
             try:
                 self._write_one(workspace, case, effect, sender, recipient)
             except TemplateFailure as failure:
@@ -130,6 +133,7 @@ class NoticeWriter:
         except TemplateFailure as failure:
             raise CommandRefused(f"the template of answers is broken: {failure}") from failure
         letter = self._letter(workspace, case, sender, recipient, rendered.subject, rendered.text, rendered.html)
+        workspace.answered.add((case.id, to.key))
         return self._queue(workspace, case, ANSWER, letter=replace(letter, attachments=tuple(attachments)))
 
     # -- who writes to whom
@@ -230,11 +234,12 @@ class NoticeWriter:
         omitted: list[str] = []
         room = self._settings.limits.notice_attachment_bytes
         for attachment in mail.message.attachments if mail else ():
-            # Encoded size first, so that nothing large is decoded in vain: base64 takes four bytes for three.
-            if (attachment.end - attachment.start) * 3 // 4 > room:
+            # By the encoded size first, so that nothing large is decoded in vain: base64 takes four bytes for three.
+            may_fit = (attachment.end - attachment.start) * 3 // 4 <= room
+            content = reading.attachment_bytes(mail.claimed.raw, attachment) if mail and may_fit else None
+            if content is None or len(content) > room:
                 omitted.append(attachment.name)
                 continue
-            content = reading.attachment_bytes(mail.claimed.raw, attachment) if mail else b""
             room -= len(content)
             carried.append(OutgoingAttachment(name=attachment.name, type=attachment.type, content=content))
         return tuple(carried), tuple(omitted)
@@ -296,10 +301,12 @@ class NoticeWriter:
         return mail.id
 
     def _note_failure(self, workspace: Workspace, case: Case, notice: str, why: str) -> None:
+        """On the timeline, but for a closed case, to which nothing may be added (ST-5); always in the log."""
         log.error("notice_failed", case=reference(case.id), notice=notice, error=why)
-        text = workspace.add_text(case.id, f"The notice {notice} could not be written: {why}")
         current = workspace.case(case.id) or case
-        workspace.decide(case.id, AddNote(at=current.last_event_at, by=SYSTEM, text=text))
+        if current.status is not Status.CLOSED:
+            text = workspace.add_text(case.id, f"The notice {notice} could not be written: {why}")
+            workspace.decide(case.id, AddNote(at=current.last_event_at, by=SYSTEM, text=text))
 
 
 def _promise(process: Process, case: Case, language: str) -> str:

@@ -16,9 +16,11 @@ from mailcase.mail import bounce, reading
 
 
 async def probe(raw: bytes, *, limit: timedelta, memory_bytes: int) -> str | None:
-    """None when the mail can be read within the limits, else why it cannot."""
+    """None when the mail can be read within the limits, else why it cannot. Raises OSError when no process can be had."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
+        # Not the folder that the daemon was started in: a file there must not take the place of a module.
+        "-P",
         "-m",
         __name__,
         str(memory_bytes),

@@ -80,6 +80,8 @@ class Workspace:
         self.now = now
         #: Who asked for the command that is being applied.
         self.actor: ActorId = SYSTEM
+        #: Who was written to by a person in this transaction, and on which case.
+        self.answered: set[tuple[CaseId, str]] = set()
         self._ids = ids
         self._processes = processes
         self._writer = writer

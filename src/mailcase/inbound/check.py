@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from mailcase.config.settings import ImapSource, MailboxSettings
 from mailcase.inbound.imap import CheckReport, check
 from mailcase.inbound.protocol import Json
@@ -16,17 +18,18 @@ async def check_mailbox(mailbox: MailboxSettings, offload: Offload) -> list[Json
         return [{"mailbox": mailbox.name, "check": "listener", "ok": True, "detail": detail}]
     thread = offload(f"check {mailbox.name}")
     try:
-        report = await thread.run(lambda: check(source))
+        async with asyncio.timeout(source.command_timeout.total_seconds()):
+            report = await thread.run(lambda: check(source))
+    except TimeoutError:
+        detail = f"{source.host}:{source.port} does not answer in {source.command_timeout.total_seconds():g} s"
+        return [_row(mailbox, is_ok=False, detail=detail)]
     finally:
         thread.abandon()
-    return [
-        {
-            "mailbox": mailbox.name,
-            "check": "imap",
-            "ok": report.problem is None,
-            "detail": report.problem or _found(report),
-        }
-    ]
+    return [_row(mailbox, is_ok=report.problem is None, detail=report.problem or _found(report))]
+
+
+def _row(mailbox: MailboxSettings, *, is_ok: bool, detail: str) -> Json:
+    return {"mailbox": mailbox.name, "check": "imap", "ok": is_ok, "detail": detail}
 
 
 def _found(report: CheckReport) -> str:

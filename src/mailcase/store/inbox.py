@@ -241,7 +241,7 @@ RETRY_MAIL = """
 UPDATE inbox
 SET outcome = 'pending', reason = NULL, kind = NULL, message_id = NULL, from_address = NULL, subject = NULL,
     handled_at = NULL, trace = '[]', attempts = 0
-WHERE id = :mail_id AND outcome IN ('parked', 'unhandled')
+WHERE id = :mail_id AND outcome IN ('parked', 'unhandled') AND size_bytes > 0
 """
 FORGET_UNITS = "DELETE FROM taken WHERE mail_id = :mail_id AND case_id IS NULL"
 

@@ -623,7 +623,9 @@ class Store(Protocol):
 
     async def raw(self, mail_id: MailId) -> bytes | None: ...
     async def retry_mail(self, mail_id: MailId) -> bool:
-        """Puts a parked or unhandled mail back to pending with no attempts; False when it is neither."""
+        """Puts a parked or unhandled mail back to pending with no attempts; False when it is neither, or was kept
+        without its bytes.
+        """
         ...
 
     async def list_deliveries(self, *, state: str | None, limit_count: int) -> tuple[DeliveryRow, ...]: ...

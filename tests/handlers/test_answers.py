@@ -1,0 +1,66 @@
+"""A person answers from the shell: in the thread, and at once a wait (8.35, 8.39)."""
+
+from __future__ import annotations
+
+import pytest
+from tests.handlers.office import MARIE, Office, answer_to, body_of, raw_mail
+
+from mailcase.core.case import Status, WaitType
+from mailcase.errors import CommandRefused
+from mailcase.store.port import Outcome, Role
+
+THIRD_PARTY = "parts@supplier.example"
+
+
+async def test_8_35_an_answer_takes_a_case_that_nobody_has(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    await office.does("case.reply", ref="1001-C", text="Is it plugged in?")
+
+    case = await office.case()
+    assert (case.status, case.holder.assignee) == (Status.IN_PROGRESS, "ann")
+    (answer,) = await office.mails_to(MARIE, "answer")
+    assert "Is it plugged in?" in body_of(answer)
+
+
+async def test_an_answer_that_waits_asks_with_one_mail(office: Office) -> None:
+    """The person's mail asks; the daemon does not ask a second time."""
+    await office.receives(raw_mail())
+
+    await office.does("case.reply", ref="1001-C", text="Which one?", wait="client")
+
+    case = await office.case()
+    assert case.wait is not None
+    assert (case.status, case.wait.type, case.wait.reason) == (Status.WAITING, WaitType.MORE_INFO, "client")
+    assert len(await office.mails_to(MARIE, "answer")) == 1
+    assert await office.mails_to(MARIE, "information-wanted") == []
+
+
+async def test_8_39_a_third_party_is_asked_and_its_answer_ends_the_wait(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=THIRD_PARTY, wait="third party")
+    (question,) = await office.mails_to(THIRD_PARTY)
+    row = await office.receives(answer_to(question, THIRD_PARTY))
+
+    assert (row.outcome, row.case_ids) == (Outcome.APPENDED, (1001,))
+    assert (await office.case()).status is Status.TO_DO
+    assert (await office.roles())[THIRD_PARTY] is Role.THIRD_PARTY
+
+
+async def test_an_answer_whose_wait_is_refused_sends_nothing(office: Office) -> None:
+    """One act, one transaction."""
+    await office.receives(raw_mail())
+
+    with pytest.raises(CommandRefused, match="client"):
+        await office.does("case.reply", ref="1001-C", text="Which one?", wait="weather")
+
+    assert await office.mails_to(MARIE, "answer") == []
+    assert (await office.case()).status is Status.TO_DO
+
+
+async def test_a_mail_cannot_be_sent_to_what_is_no_address(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    with pytest.raises(CommandRefused, match="address"):
+        await office.does("case.reply", ref="1001-C", text="Hello", to="x@y>\r\nRCPT TO:<v@x")
