@@ -35,7 +35,8 @@ from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
 from mailcase.keyring import load_or_create
-from mailcase.mail.signing import KeyRing, plain_address
+from mailcase.mail.clues import own_address
+from mailcase.mail.signing import KeyRing
 from mailcase.offload import Offload, OwnedThread
 from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.outbound.port import Outlet
@@ -45,7 +46,7 @@ from mailcase.store.port import Hook, Store
 from mailcase.store.sqlite import SqliteStore
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DueWorker
-from mailcase.workers.inbox import InboxWorker
+from mailcase.workers.inbox import InboxWorker, Reads
 from mailcase.workers.outbox import OutboxWorker
 
 __all__ = ["App", "StoreBusy", "World", "open_app", "open_desk", "run"]
@@ -65,6 +66,8 @@ class World:
     offload: Offload = OwnedThread
     imap_connect: SessionFactory = ImapSession
     outlet: Callable[[Settings, Clock], Outlet] = _outlet
+    #: What reads mail, around the reader of the settings; tests of poison put theirs in between.
+    reads: Callable[[Reader], Reads] = lambda reader: reader
     #: Called around every commit; crash tests die there.
     hook: Hook | None = None
 
@@ -86,7 +89,10 @@ class App:
         self._transactions = Transactions(
             store=store, settings=settings, writer=writer, clock=world.clock, wakes=self.wakes
         )
-        self.progress = Progress(settings.mailboxes, store=store, clock=world.clock)
+        self._door = Door(store, self.wakes.inbox)
+        self.progress = Progress(
+            settings.mailboxes, store=store, clock=world.clock, under_way_since=self._door.under_way_since
+        )
         self.desk = Desk(
             settings=settings,
             store=store,
@@ -116,7 +122,6 @@ class App:
         )
 
     def _listeners(self) -> dict[MailboxName, ListenerPart]:
-        door = Door(self.store, self.wakes.inbox)
         parts: dict[MailboxName, ListenerPart] = {}
         for name, mailbox in self.settings.mailboxes.items():
             if not mailbox.is_enabled or not isinstance(mailbox.source, ListenerSource):
@@ -128,7 +133,7 @@ class App:
                 listener=Listener(
                     name,
                     mailbox.source,
-                    door=door,
+                    door=self._door,
                     clock=self.world.clock,
                     knows_recipient=partial(_is_among, own),
                     limits=self.settings.limits,
@@ -139,17 +144,17 @@ class App:
         return parts
 
     def _watchers(self) -> dict[MailboxName, ImapWatcher]:
-        door = Door(self.store, self.wakes.inbox)
         return {
             name: ImapWatcher(
                 mailbox,
-                door=door,
+                door=self._door,
                 store=self.store,
                 clock=self.world.clock,
                 entropy=self.world.entropy,
                 offload=self.world.offload,
                 connect=self.world.imap_connect,
                 limits=self.settings.limits,
+                on_read=self.wakes.due.set,
             )
             for name, mailbox in self.settings.mailboxes.items()
             if mailbox.is_enabled and isinstance(mailbox.source, ImapSource)
@@ -158,7 +163,7 @@ class App:
     def _inbox_worker(self) -> InboxWorker:
         return InboxWorker(
             store=self.store,
-            reader=self._reader,
+            reader=self.world.reads(self._reader),
             handler=MailHandler(self._transactions, settings=self.settings, book=self.book),
             clock=self.world.clock,
             offload=self.world.offload,
@@ -195,7 +200,7 @@ class App:
 
 
 def _is_among(own: frozenset[str], address: str) -> bool:
-    return plain_address(address) in own
+    return own_address(address, own) is not None
 
 
 def _instance(settings: Settings) -> str:

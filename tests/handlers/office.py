@@ -20,21 +20,24 @@ from mailcase.app import App, World
 from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Settings
-from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId, Status, parse_reference, reference
+from mailcase.core.case import Case, MailboxName, MailId, OutgoingId, Status, parse_reference, reference
 from mailcase.core.evolve import replay
 from mailcase.entropy import SeededEntropy
+from mailcase.handlers.outcome import Reason
+from mailcase.handlers.read import Reader
 from mailcase.inbound.protocol import Json, Request
 from mailcase.mail.signing import Key, KeyRing
 from mailcase.store.port import (
     CaseBundle,
+    CaseFilter,
     DeliveryRow,
-    Hook,
     MailboxState,
     MailRow,
     NewMail,
     Role,
 )
 from mailcase.store.sqlite import SqliteStore
+from mailcase.workers.inbox import Reads
 
 #: Monday, 10:00 in Paris.
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -241,7 +244,7 @@ class Office:
         self.count += 1
         mail = NewMail(
             mailbox=MailboxName(mailbox),
-            source=f"imap:INBOX:1:{self.count}",
+            source=f"imap:INBOX:{id(self)}:{self.count}",
             raw=raw,
             envelope_from=envelope_from,
             envelope_to=tuple(envelope_to),
@@ -301,8 +304,11 @@ class Office:
     # -- what came of it
 
     async def mail(self, mail_id: MailId) -> MailRow:
+        """A mail as it ended; its reason is a word of the closed vocabulary, with a detail where it is parked."""
         row = await self.store.mail(mail_id)
         assert row is not None
+        if row.reason is not None:
+            assert row.reason.partition(": ")[0] in set(Reason)
         return row
 
     async def bundle(self, ref: str = "1001-C") -> CaseBundle:
@@ -318,10 +324,8 @@ class Office:
 
     async def refs(self) -> list[str]:
         """All cases there are, in order."""
-        refs: list[str] = []
-        while await self.store.bundle(CaseId(1001 + len(refs))) is not None:
-            refs.append(reference(CaseId(1001 + len(refs))))
-        return refs
+        bundles = await self.store.list_cases(CaseFilter())
+        return [reference(case_id) for case_id in sorted(bundle.case.id for bundle in bundles)]
 
     async def roles(self, ref: str = "1001-C") -> dict[str, Role]:
         return {party.address: role for party, role in (await self.bundle(ref)).participants}
@@ -375,18 +379,18 @@ def rules(row: MailRow) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def open_office(
-    folder: Path, template: Path, text: str = SETTINGS, *, hook: Hook | None = None, start: datetime = START
+    folder: Path, template: Path, text: str = SETTINGS, *, reads: Callable[[Reader], Reads] = lambda reader: reader
 ) -> AsyncIterator[Office]:
-    """An office in that folder, with the store that is there or a copy of the empty one."""
+    """An office in that folder, with the store that is there or a copy of the empty one. `reads` may fail."""
     file = folder / "mailcase.yaml"
     file.write_text(text, encoding="utf-8")
     settings = load(file, environment={}, needs_secrets=False)
     if not settings.store.exists():
         shutil.copy(template, settings.store)
-    clock, entropy = SteppedClock(start), SeededEntropy(7)
+    clock, entropy = SteppedClock(START), SeededEntropy(7)
     ring = KeyRing(keys=(Key(id="aa", secret=b"a" * 32, created_at=START),))
-    store = await SqliteStore.open(settings.store, clock=clock, hook=hook)
-    app = App(settings, World(clock=clock, entropy=entropy), store=store, ring=ring)
+    store = await SqliteStore.open(settings.store, clock=clock)
+    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), store=store, ring=ring)
     try:
         yield Office(settings=settings, app=app, store=store, clock=clock, ring=ring)
     finally:

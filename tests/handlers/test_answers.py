@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.handlers.office import MARIE, Office, answer_to, body_of, raw_mail
+from tests.handlers.office import MARIE, Office, answer_to, body_of, id_of, ids_in, raw_mail
 
 from mailcase.core.case import Status, WaitType
 from mailcase.errors import CommandRefused
@@ -57,6 +57,21 @@ async def test_an_answer_whose_wait_is_refused_sends_nothing(office: Office) -> 
 
     assert await office.mails_to(MARIE, "answer") == []
     assert (await office.case()).status is Status.TO_DO
+
+
+async def test_the_customers_thread_names_no_mail_that_only_agents_got(office: Office) -> None:
+    """In-Reply-To of our answer is the customer's last mail or our last to her, never a notice to an agent."""
+    await office.receives(raw_mail(message_id="m1@customer.example"))
+    (acknowledgement,) = await office.mails_to(MARIE)
+    await office.receives(answer_to(acknowledgement, message_id="m2@customer.example"))
+    agents = {id_of(await office.written(row)) for row in await office.deliveries() if row.address != MARIE}
+
+    await office.does("case.reply", ref="1001-C", text="We will come.")
+
+    (answer,) = await office.mails_to(MARIE, "answer")
+    assert agents
+    assert ids_in(answer, "In-Reply-To") == ["m2@customer.example"]
+    assert not agents & set(ids_in(answer, "References"))
 
 
 async def test_a_mail_cannot_be_sent_to_what_is_no_address(office: Office) -> None:

@@ -176,7 +176,7 @@ def threads(draw: st.DrawFn) -> Thread:
 
 
 @given(threads(), st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_L18_any_order_of_arrival_gives_the_same_groups(
     empty_store: Path, tmp_path: Path, thread: Thread, in_one_batch: bool
 ) -> None:

@@ -297,3 +297,18 @@ async def test_mails_are_listed_newest_first(store: Store, samples: Samples) -> 
     assert await listed(since=2) == [4, 3, 2]
     assert await listed(outcome="new-case") == [2]
     assert await listed(outcome="pending", mailbox="desk", since=2) == [3]
+
+
+# ---- mail that is not handled yet ------------------------------------------------------------------------------------
+
+
+async def test_the_oldest_pending_mail_is_found_by_its_arrival_claimed_or_not(store: Store, samples: Samples) -> None:
+    """DESIGN 1.4: windows wait for it."""
+    none = await store.oldest_pending_at()
+    await store.accept([samples.mail(1, minutes=5), samples.mail(2, minutes=3)])
+    await store.claim_inbox(now=samples.at(9), limit_count=1, limit_bytes=1, lease_until=samples.at(20))
+    claimed = await store.oldest_pending_at()
+
+    await store.save(Point.SAVE_MAIL, Changes(outcomes=(samples.ended(2),)), now=samples.at(9))
+
+    assert (none, claimed, await store.oldest_pending_at()) == (None, samples.at(3), samples.at(5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailcase.config.settings import MailboxSettings, OwnAddress, PersonSettings, Settings
 from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
-from mailcase.mail.signing import plain_address
+from mailcase.mail.clues import own_address
 
 
 class AddressBook:
@@ -15,7 +15,7 @@ class AddressBook:
         self._own: dict[str, tuple[MailboxSettings, OwnAddress]] = {
             own.address: (mailbox, own) for mailbox in settings.mailboxes.values() for own in mailbox.addresses
         }
-        self._people = {person.address.lower(): person for person in settings.people.values()}
+        self._agents = {p.address.lower(): p for p in settings.people.values() if not p.is_retired}
 
     @property
     def own_addresses(self) -> frozenset[str]:
@@ -29,9 +29,7 @@ class AddressBook:
 
     def is_own(self, address: str) -> bool:
         """True for our addresses in lower case, with a tag behind a plus too: `support+c1042...@`."""
-        plain = plain_address(address)
-        local, _, domain = plain.rpartition("@")
-        return plain in self._own or f"{local.partition('+')[0]}@{domain}" in self._own
+        return own_address(address, self.own_addresses) is not None
 
     def mailbox_of(self, address: str | None) -> MailboxSettings | None:
         """The mailbox that an address of ours belongs to."""
@@ -39,14 +37,19 @@ class AddressBook:
         return found[0] if found else None
 
     def home_of(self, process: ProcessName) -> OwnAddress | None:
-        """The address that serves a process: of the first mailbox that leads to it, else of the first mailbox."""
+        """The address that serves a process: the primary one of the first mailbox that it is the fallback of, else
+        that of its first route, else the primary one of the first mailbox.
+        """
         mailboxes = [mailbox for mailbox in self._settings.mailboxes.values() if mailbox.addresses]
-        serving = [
-            mailbox
+        routed = [
+            mailbox.address(route.to)
             for mailbox in mailboxes
-            if process in (mailbox.fallback, *(route.process for route in mailbox.routes))
+            for route in mailbox.routes
+            if route.process == process and not route.is_wildcard
         ]
-        return next((mailbox.addresses[0] for mailbox in (*serving, *mailboxes)), None)
+        primary = [mailbox.addresses[0] for mailbox in mailboxes if mailbox.fallback == process]
+        first = [mailbox.addresses[0] for mailbox in mailboxes[:1]]
+        return next((address for address in (*primary, *routed, *first) if address is not None), None)
 
     def addresses_of(self, mailbox: MailboxName) -> frozenset[str]:
         """The addresses of one mailbox; empty when it is no longer configured."""
@@ -54,8 +57,8 @@ class AddressBook:
         return frozenset(own.address for own in found.addresses) if found else frozenset()
 
     def agent(self, address: str) -> PersonSettings | None:
-        """The agent with that address."""
-        return self._people.get(address)
+        """The agent with that address; somebody who has left is none any more."""
+        return self._agents.get(address)
 
     def person(self, person: str) -> PersonSettings | None:
         """The agent of that id."""

@@ -51,7 +51,15 @@ class CommandHandler:
 
         Raises:
             CommandRefused: the process starts no new cases.
+            Conflict: somebody else kept meeting the same people; try again.
         """
+        return await again_on_conflict(
+            lambda: self._open_once(process, opening, language=language, addresses=addresses)
+        )
+
+    async def _open_once(
+        self, process: ProcessName, opening: Opening, *, language: str, addresses: frozenset[str]
+    ) -> CaseId:
         workspace = await self._transactions.begin(Wanted(addresses=addresses))
         case_id = workspace.new_case_id()
         refused: Refused | None = workspace.open_case(process, opening(workspace, case_id))

@@ -41,7 +41,7 @@ from mailcase.outbound.letter import (
 )
 from mailcase.outbound.notice import NoticeView, excerpt, greeting_name
 from mailcase.outbound.templates import TemplateFailure, Templates, shipped_folder
-from mailcase.store.port import NewDelivery, OutgoingMail
+from mailcase.store.port import Anchor, NewDelivery, OutgoingMail
 
 log = get_logger()
 
@@ -134,6 +134,7 @@ class NoticeWriter:
             raise CommandRefused(f"the template of answers is broken: {failure}") from failure
         letter = self._letter(workspace, case, sender, recipient, rendered.subject, rendered.text, rendered.html)
         workspace.answered.add((case.id, to.key))
+        _add_to_thread(workspace, case, letter)
         return self._queue(workspace, case, ANSWER, letter=replace(letter, attachments=tuple(attachments)))
 
     # -- who writes to whom
@@ -150,7 +151,10 @@ class NoticeWriter:
                 return self._requester(workspace, case, effect, sender)
             case ToPerson(person=person_id):
                 person = self._book.person(person_id)
-                return (_agent(person),) if person else ()
+                if person is not None and not person.is_retired:
+                    return (_agent(person),)
+                # Whoever has left reads nothing; the queue takes care of what they still have.
+                return tuple(_agent(member) for member in self._book.told_of(workspace.process(case).queue, but=None))
             case ToQueue(queue=queue, but=but):
                 return tuple(_agent(person) for person in self._book.told_of(queue, but=but))
 
@@ -194,6 +198,8 @@ class NoticeWriter:
             attachments=carried,
         )
         self._queue(workspace, case, effect.notice, letter=letter)
+        if recipient.person is None:
+            _add_to_thread(workspace, case, letter)
 
     def _view(self, workspace: Workspace, case: Case, language: str) -> NoticeView:
         process = workspace.process(case)
@@ -297,7 +303,7 @@ class NoticeWriter:
             deliveries=(NewDelivery(id=workspace.ids.delivery(), address=address or letter.to[0].address),),
             is_held=outgoing.mode is OutgoingMode.HOLD,
         )
-        workspace.add_outgoing(mail, address=case.address or "")
+        workspace.add_outgoing(mail)
         return mail.id
 
     def _note_failure(self, workspace: Workspace, case: Case, notice: str, why: str) -> None:
@@ -307,6 +313,13 @@ class NoticeWriter:
         if current.status is not Status.CLOSED:
             text = workspace.add_text(case.id, f"The notice {notice} could not be written: {why}")
             workspace.decide(case.id, AddNote(at=current.last_event_at, by=SYSTEM, text=text))
+
+
+def _add_to_thread(workspace: Workspace, case: Case, letter: Letter) -> None:
+    """Answers to it belong to the case, and later mail names it as an ancestor. Not so for notices to agents: the
+    requester never saw them, and an agent's answer is known by its signed names.
+    """
+    workspace.add_anchor(Anchor(message_id=letter.message_id, address=case.address or "", case_id=case.id))
 
 
 def _promise(process: Process, case: Case, language: str) -> str:

@@ -13,7 +13,7 @@ EVIDENCE_LIMIT = 300
 
 
 class Reason(StrEnum):
-    """Why a mail ended as it did (docs/mail.md explains each)."""
+    """Why a mail ended as it did (docs/mail.md explains each). That of a parked mail has its detail after a colon."""
 
     # new-case
     ROUTED = "routed"
@@ -40,7 +40,7 @@ class Reason(StrEnum):
     BOUNCE_UNMATCHED = "bounce-unmatched"
     # parked
     ATTEMPTS_USED_UP = "attempts-used-up"
-    TOO_LARGE = "too-large"
+    CANNOT_BE_HANDLED = "cannot-be-handled"
 
 
 class Trace:

@@ -16,7 +16,10 @@ from mailcase.mail import bounce, reading
 
 
 async def probe(raw: bytes, *, limit: timedelta, memory_bytes: int) -> str | None:
-    """None when the mail can be read within the limits, else why it cannot. Raises OSError when no process can be had."""
+    """None when the mail can be read within the limits, else why it cannot.
+
+    Raises OSError when no process is to be had.
+    """
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         # Not the folder that the daemon was started in: a file there must not take the place of a module.

@@ -67,7 +67,7 @@ class Reader:
     def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
         """Reads one mail. A strange mail is not an exception: defects stand in the message."""
         message = reading.read(claimed.raw)
-        report = bounce.read_bounce(message, claimed.raw)
+        report = bounce.read_bounce(message, claimed.raw, envelope_from=claimed.envelope_from)
         mailbox_addresses = self._book.addresses_of(claimed.mailbox)
         return ReadMail(
             claimed=claimed,

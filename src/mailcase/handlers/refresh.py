@@ -13,10 +13,11 @@ from mailcase.store.port import Store
 
 log = get_logger()
 
+#: Cases looked at at a time.
 BATCH = 500
 
 
-async def refresh_deadlines(store: Store, settings: Settings) -> None:
+async def refresh_deadlines(store: Store, settings: Settings, *, batch: int = BATCH) -> None:
     """Computes `wake_at` and `window_at` of every open case anew.
 
     Raises:
@@ -24,7 +25,7 @@ async def refresh_deadlines(store: Store, settings: Settings) -> None:
     """
     _refuse_lost_processes(await store.processes_in_use(), settings)
     after: CaseId | None = None
-    while cases := await store.open_cases(after=after, limit_count=BATCH):
+    while cases := await store.open_cases(after=after, limit_count=batch):
         rows = []
         for case in cases:
             process = settings.processes[case.process]

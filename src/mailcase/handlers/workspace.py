@@ -256,10 +256,9 @@ class Workspace:
         if unit.address not in {other.address for other in self.known.taken.get(unit.fingerprint, ())}:
             self._taken.setdefault((unit.fingerprint, unit.address), unit)
 
-    def add_outgoing(self, mail: OutgoingMail, *, address: str) -> None:
-        """Queues a finished mail and gives it its place in the thread; `address` is ours that it belongs to."""
+    def add_outgoing(self, mail: OutgoingMail) -> None:
+        """Queues a finished mail."""
         self._outgoing.append(mail)
-        self.add_anchor(Anchor(message_id=mail.message_id, address=address, case_id=mail.case_id))
 
     def add_result(self, result: DeliveryResult) -> None:
         """Settles a delivery in the same commit."""

@@ -10,8 +10,9 @@ Rules that hold here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
 from mailcase.log import get_logger
 from mailcase.store.port import Accepted, FolderState, NewMail, Store
@@ -33,13 +34,29 @@ class Door:
     def __init__(self, store: Store, wake: asyncio.Event) -> None:
         self._store = store
         self._wake = wake
+        self._under_way: list[NewMail] = []
 
-    async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
+    def accept(
+        self, mails: Sequence[NewMail], *, folder: FolderState | None = None
+    ) -> Coroutine[Any, Any, tuple[Accepted, ...]]:
         """Returns once the mails, and how far the folder was read, are durable; answers in the order given.
 
+        Under way from the call on, not only from the first step of what is to be awaited: no window may close between.
         Raises StoreUnavailable when nothing was kept.
         """
-        accepted = await self._store.accept(mails, folder=folder)
+        self._under_way.extend(mails)
+        return self._commit(mails, folder)
+
+    def under_way_since(self) -> datetime | None:
+        """Arrival of the earliest mail that is being committed; None when there is none."""
+        return min((mail.arrived_at for mail in self._under_way), default=None)
+
+    async def _commit(self, mails: Sequence[NewMail], folder: FolderState | None) -> tuple[Accepted, ...]:
+        try:
+            accepted = await self._store.accept(mails, folder=folder)
+        finally:
+            for mail in mails:
+                self._under_way.remove(mail)
         for mail, row in zip(mails, accepted, strict=True):
             log.info(
                 "mail_accepted" if row.is_new else "mail_known",

@@ -2,7 +2,8 @@
 
 An IMAP mailbox has been read through to the instant before its last complete look. A listener has taken in everything
 up to now while it listens; after a gap senders may still hold mail of that time, so it stays where it was until they
-have had their time to try again. Mail that was taken in and not handled yet holds all of them back to its arrival.
+have had their time to try again. Mail that is being taken in, or was and is not handled yet, holds all of them back to
+its arrival.
 """
 
 from __future__ import annotations
@@ -59,10 +60,19 @@ class ListenerPresence:
 class Progress:
     """Answers for any set of mailboxes how far all of them have been read."""
 
-    def __init__(self, mailboxes: Mapping[MailboxName, MailboxSettings], *, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        mailboxes: Mapping[MailboxName, MailboxSettings],
+        *,
+        store: Store,
+        clock: Clock,
+        under_way_since: Callable[[], datetime | None],
+    ) -> None:
+        """`under_way_since` tells the arrival of the earliest mail that is being committed."""
         self._mailboxes = mailboxes
         self._store = store
         self._clock = clock
+        self._under_way_since = under_way_since
         self._listeners: dict[MailboxName, ListenerPresence] = {}
 
     def add_listener(self, mailbox: MailboxName, presence: ListenerPresence) -> None:
@@ -72,12 +82,13 @@ class Progress:
     async def read_through(self) -> Callable[[Sequence[MailboxName]], datetime]:
         """A function from mailboxes to the moment up to which all their mail has been taken in and handled; mailboxes
         that are gone or switched off do not count."""
+        # In this order no mail slips through: what arrived by now is being committed, or pending, or handled.
         now = self._clock.now()
+        under_way_at = self._under_way_since()
         states = await self._store.mailbox_states()
-        # After the states: what they count as read is then either handled or found here.
         pending_at = await self._store.oldest_pending_at()
         beginning = datetime.min.replace(tzinfo=now.tzinfo)
-        ceiling = min(now, pending_at) if pending_at is not None else now
+        ceiling = min(at for at in (now, under_way_at, pending_at) if at is not None)
 
         def of(names: Sequence[MailboxName]) -> datetime:
             concerned = [name for name in names if name in self._mailboxes and self._mailboxes[name].is_enabled]

@@ -61,7 +61,9 @@ class ImapWatcher:
         connect: SessionFactory,
         limits: Limits,
         pace: Pace = Pace(),
+        on_read: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_read` is called when the mailbox has been read further: a window may have waited for that."""
         if not isinstance(settings.source, ImapSource):
             raise TypeError(f"mailbox {settings.name} is not read by IMAP")
         self._name = settings.name
@@ -73,6 +75,7 @@ class ImapWatcher:
         self._connect = connect
         self._limits = limits
         self._pace = pace
+        self._on_read = on_read
         self._intake = Intake(settings.name, settings.source, door=door, store=store, clock=clock, limits=limits)
         self._line: ImapLine | None = None
         self._wanted = asyncio.Event()
@@ -184,6 +187,7 @@ class ImapWatcher:
             self._failures_count = 0
         self._error = error
         await self._store.save_mailbox(replace(state, last_error=error))
+        self._on_read()
 
     def _unread_error(self, look: Look) -> str | None:
         if not look.unread:

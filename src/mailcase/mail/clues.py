@@ -50,7 +50,7 @@ def find_clues(
 ) -> Clues:
     """Reads all evidence; `own_addresses` are in lower case, a signed tag counts on them only."""
     own = frozenset(own_addresses)
-    addresses = (a for a in _recipients(message, envelope_to) if _own(a, own) is not None)
+    addresses = (a for a in _recipients(message, envelope_to) if own_address(a, own) is not None)
     answered = [verify_reply_address(ring, address, now=now, lifetime=key_lifetime) for address in addresses]
     named = {
         identity: verify_thread_name(ring, identity, now=now, lifetime=key_lifetime)
@@ -75,7 +75,7 @@ def our_addresses(message: Message, *, envelope_to: Sequence[str], own_addresses
     Where the transport gave no envelope (IMAP), the topmost Delivered-To, X-Original-To and Envelope-To tell it.
     """
     own = frozenset(own_addresses)
-    found = (_own(address, own) for address in _recipients(message, envelope_to))
+    found = (own_address(address, own) for address in _recipients(message, envelope_to))
     return tuple(dict.fromkeys(address for address in found if address is not None))
 
 
@@ -87,7 +87,7 @@ def _recipients(message: Message, envelope_to: Sequence[str]) -> tuple[str, ...]
     return (*headers, *(value.strip(" <>") for value in noted if value))
 
 
-def _own(address: str, own: frozenset[str]) -> str | None:
+def own_address(address: str, own: frozenset[str]) -> str | None:
     """The address of ours that this one is delivered to: itself, without our tag, or without any tag."""
     plain = plain_address(address)
     if plain in own:

@@ -162,7 +162,7 @@ class InboxWorker:
     async def _work_suspect(self, mail: ClaimedMail) -> None:
         """A mail whose attempt did not finish: alone, and read in a process of its own first (DESIGN 8, Poison)."""
         if mail.attempts > self._limits.attempts:
-            return await self._park(mail, "its handling did not finish in any attempt")
+            return await self._park(mail, Reason.ATTEMPTS_USED_UP, "its handling did not finish in any attempt")
         trouble = await self._probe(mail)
         if trouble is not None:
             return await self._failed(mail, PermanentError(trouble))
@@ -202,18 +202,20 @@ class InboxWorker:
     # -- what fails
 
     async def _failed(self, mail: ClaimedMail, error: Exception) -> None:
-        if mail.attempts >= self._limits.attempts or isinstance(error, PermanentError):
-            return await self._park(mail, _words(error))
+        if isinstance(error, PermanentError):
+            return await self._park(mail, Reason.CANNOT_BE_HANDLED, _words(error))
+        if mail.attempts >= self._limits.attempts:
+            return await self._park(mail, Reason.ATTEMPTS_USED_UP, _words(error))
         log.error("mail_failed", mail_id=mail.id, attempts=mail.attempts, error=_words(error), exc_info=error)
         return await self._store.release_inbox([mail.id], attempt_counts=True)
 
-    async def _park(self, mail: ClaimedMail, why: str) -> None:
+    async def _park(self, mail: ClaimedMail, reason: Reason, why: str) -> None:
         """Sets the mail aside with its bytes and reason; `mailcase mail retry` brings it back."""
         now = self._clock.now()
         outcome = MailOutcome(
             mail_id=mail.id,
             outcome=Outcome.PARKED,
-            reason=f"{Reason.ATTEMPTS_USED_UP}: {why}",
+            reason=f"{reason}: {why}",
             kind=None,
             message_id=None,
             from_address=None,

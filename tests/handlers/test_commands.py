@@ -1,0 +1,201 @@
+"""What people ask for at the shell: one transaction, or a refusal that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+from tests.handlers.office import ANN, BOB, CARL, MARIE, SETTINGS, Office, OfficeOf, body_of, raw_mail
+
+from mailcase.app import App, World
+from mailcase.core.case import Status
+from mailcase.entropy import SeededEntropy
+from mailcase.errors import CommandRefused, Conflict
+from mailcase.handlers.transaction import TRIES
+from mailcase.inbound.protocol import Json, Request
+from mailcase.store.port import Known, Store, Wanted
+
+
+async def test_a_refusal_says_what_is_allowed_and_changes_nothing(office: Office) -> None:
+    await office.receives(raw_mail())
+    before = await office.bundle()
+
+    with pytest.raises(CommandRefused, match="client, third party"):
+        await office.does("case.wait", ref="1001-C", info="the moon")
+
+    assert await office.bundle() == before
+
+
+async def test_check_10_every_later_command_on_a_cancelled_case_is_refused(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.cancel", ref="1001-C", yes=True)
+
+    for operation in ("take", "release", "progress", "todo", "reopen", "resolve", "read"):
+        with pytest.raises(CommandRefused, match="Closed is final"):
+            await office.does(f"case.{operation}", ref="1001-C")
+
+
+async def test_a_case_that_does_not_exist_is_a_refusal(office: Office) -> None:
+    with pytest.raises(CommandRefused, match="there is no case 77-C"):
+        await office.does("case.take", ref="77-C")
+
+
+async def test_one_command_of_a_plan_refused_saves_none_of_it(office: Office) -> None:
+    """8.39: asking and waiting are one act."""
+    await office.receives(raw_mail())
+    before = await office.bundle()
+
+    with pytest.raises(CommandRefused):
+        await office.does("case.reply", ref="1001-C", text="Have you one?", to=BOB, wait="the moon")
+
+    assert await office.bundle() == before
+    assert await office.mails_to(BOB) == []
+    assert BOB not in await office.roles()
+
+
+# Somebody else saves the case between our look-up and our commit
+
+
+class Interfered:
+    """The office's store; after each of the first looks of whoever has this one, something else happens."""
+
+    def __init__(self, office: Office, meanwhile: Callable[[int], Awaitable[object]], *, rounds: int) -> None:
+        self._office = office
+        self._meanwhile = meanwhile
+        self._rounds = rounds
+        self.looks = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._office.store, name)
+
+    async def look_up(self, wanted: Wanted) -> Known:
+        known = await self._office.store.look_up(wanted)
+        self.looks += 1
+        if self.looks <= self._rounds:
+            await self._meanwhile(self.looks)
+        return known
+
+
+async def does_in(office: Office, store: Interfered, operation: str, **arguments: Json) -> None:
+    world = World(clock=office.clock, entropy=SeededEntropy(8))
+    app = App(office.settings, world, store=cast("Store", store), ring=office.ring)
+    await app.desk.answer(Request(operation=operation, arguments=arguments, as_="ann"), uid=None, blobs=())
+
+
+def carl_adds_a_note(office: Office) -> Callable[[int], Awaitable[object]]:
+    return lambda look: office.does("case.note", ref="1001-C", text=f"meanwhile {look}", as_="carl")
+
+
+async def test_a_conflict_is_decided_again_on_the_case_as_it_is_then(office: Office) -> None:
+    await office.receives(raw_mail())
+    store = Interfered(office, carl_adds_a_note(office), rounds=2)
+
+    await does_in(office, store, "case.take", ref="1001-C")
+
+    assert (await office.case()).status is Status.IN_PROGRESS
+    assert (await office.notes(), store.looks) == (["meanwhile 1", "meanwhile 2"], 3)
+
+
+async def test_a_conflict_without_end_is_given_up_and_changes_nothing(office: Office) -> None:
+    await office.receives(raw_mail())
+    store = Interfered(office, carl_adds_a_note(office), rounds=100)
+
+    with pytest.raises(Conflict):
+        await does_in(office, store, "case.take", ref="1001-C")
+
+    assert ((await office.case()).status, store.looks) == (Status.TO_DO, TRIES)
+
+
+async def test_a_new_case_whose_requester_writes_at_the_same_moment_is_made_all_the_same(office: Office) -> None:
+    store = Interfered(office, lambda _look: office.receives(raw_mail()), rounds=1)
+
+    await does_in(office, store, "case.new", process="enquiry", subject="By phone", requester=MARIE)
+
+    assert [MARIE in await office.roles(ref) for ref in await office.refs()] == [True, True]
+
+
+async def test_8_35_an_answer_takes_a_free_case(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    await office.does("case.reply", ref="1001-C", text="Switch it off")
+
+    case = await office.case()
+    assert (case.status, case.holder.assignee, case.new_information) == (Status.IN_PROGRESS, "ann", False)
+    assert "Switch it off" in body_of((await office.mails_to(MARIE, "answer"))[0])
+
+
+async def test_8_35_an_answer_to_somebody_elses_case_changes_no_assignment(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C", as_="carl")
+
+    await office.does("case.reply", ref="1001-C", text="Switch it off")
+
+    assert (await office.case()).holder.assignee == "carl"
+
+
+async def test_8_35_the_process_may_switch_that_off(office_of: OfficeOf) -> None:
+    office = await office_of(SETTINGS.replace("    queue: support\n", "    queue: support\n    answer_takes: false\n"))
+    await office.receives(raw_mail())
+
+    await office.does("case.reply", ref="1001-C", text="Switch it off")
+
+    assert (await office.case()).status is Status.TO_DO
+
+
+async def test_an_answer_carries_its_files(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    await office.does(
+        "case.reply",
+        ref="1001-C",
+        text="As attached",
+        attachments=[{"name": "how-to.pdf", "type": "application/pdf"}],
+        blobs=[b"%PDF"],
+    )
+
+    answer = (await office.mails_to(MARIE, "answer"))[0]
+    assert [(part.get_filename(), part.get_content()) for part in answer.iter_attachments()] == [
+        ("how-to.pdf", b"%PDF")
+    ]
+
+
+async def test_an_answer_needs_somebody_to_write_to(office: Office) -> None:
+    await office.does("case.new", process="enquiry", subject="By hand")
+
+    with pytest.raises(CommandRefused, match="--to"):
+        await office.does("case.reply", ref="1001-C", text="Hello")
+
+
+async def test_T1_T2_a_case_by_hand_is_a_draft_until_it_is_submitted(office: Office) -> None:
+    """Check 1 of 9.2."""
+    await office.does("case.new", process="enquiry", subject="By phone", requester=MARIE, text="She called")
+    draft = await office.case()
+    await office.does("case.submit", ref="1001-C")
+    submitted = await office.case()
+    await office.does("case.take", ref="1001-C")
+
+    taken = await office.case()
+    assert [case.status for case in (draft, submitted, taken)] == [Status.DRAFT, Status.TO_DO, Status.IN_PROGRESS]
+    assert taken.holder.assignee == "ann"
+    assert await office.notes() == ["She called"]
+
+
+async def test_the_people_of_a_case_by_hand_may_answer_it(office: Office) -> None:
+    await office.does("case.new", process="enquiry", subject="By phone", requester=MARIE)
+    await office.does("case.submit", ref="1001-C")
+
+    row = await office.receives(raw_mail(subject="[1001-C] more"))
+
+    assert row.case_ids == (1001,)
+
+
+async def test_T6_who_gets_a_case_is_told_with_the_note(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C")
+
+    await office.does("case.assign", ref="1001-C", person="carl", note="Over to you")
+
+    assert (await office.case()).status is Status.TO_DO
+    assert "Over to you" in body_of((await office.mails_to(CARL, "assigned"))[0])
+    assert await office.mails_to(ANN, "assigned") == []
