@@ -25,7 +25,8 @@ from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt
-from mailcase.store.port import DeliveryRow, DeliveryState, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import DeliveryRow, DeliveryState
 from mailcase.wakes import Wakes, first_of
 from mailcase.workers.outbox import result_of
 

@@ -10,7 +10,7 @@ from tests.docs.generated import DOCS
 from mailcase.core.process import AGENT_NOTICES, DEFAULT_NOTICES, REQUESTER_NOTICES, Notice
 from mailcase.handlers.outcome import Reason
 from mailcase.mail.kind import Kind
-from mailcase.store.port import DeliveryState, Outcome
+from mailcase.store.rows import DeliveryState, Outcome
 
 DOCUMENT = (DOCS / "mail.md").read_text(encoding="utf-8")
 

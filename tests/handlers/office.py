@@ -27,15 +27,7 @@ from mailcase.handlers.outcome import Reason
 from mailcase.handlers.read import Reader
 from mailcase.inbound.protocol import Json, Request
 from mailcase.mail.signing import Key, KeyRing
-from mailcase.store.port import (
-    CaseBundle,
-    CaseFilter,
-    DeliveryRow,
-    MailboxState,
-    MailRow,
-    NewMail,
-    Role,
-)
+from mailcase.store.rows import CaseBundle, CaseFilter, DeliveryRow, MailboxState, MailRow, NewMail, Role
 from mailcase.store.sqlite import SqliteStore
 from mailcase.workers.inbox import Reads
 

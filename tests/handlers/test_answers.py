@@ -7,7 +7,7 @@ from tests.handlers.office import MARIE, Office, answer_to, body_of, id_of, ids_
 
 from mailcase.core.case import Status, WaitType
 from mailcase.errors import CommandRefused
-from mailcase.store.port import Outcome, Role
+from mailcase.store.rows import Outcome, Role
 
 THIRD_PARTY = "parts@supplier.example"
 

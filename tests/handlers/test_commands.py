@@ -14,7 +14,8 @@ from mailcase.entropy import SeededEntropy
 from mailcase.errors import CommandRefused, Conflict
 from mailcase.handlers.transaction import TRIES
 from mailcase.inbound.protocol import Json, Request
-from mailcase.store.port import Known, Store, Wanted
+from mailcase.store.port import Store
+from mailcase.store.rows import Known, Wanted
 
 
 async def test_a_refusal_says_what_is_allowed_and_changes_nothing(office: Office) -> None:

@@ -9,7 +9,7 @@ from tests.handlers.office import ANN, MARIE, SETTINGS, Office, OfficeOf, raw_ma
 
 from mailcase.core.case import AttentionCause, OutgoingId, Status, WaitType
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
-from mailcase.store.port import DeliveryResult, DeliveryRow, DeliveryState
+from mailcase.store.rows import DeliveryResult, DeliveryRow, DeliveryState
 
 
 async def ends(office: Office, row: DeliveryRow, state: DeliveryState, reply: str = "550 no such user") -> None:

@@ -22,7 +22,7 @@ from tests.handlers.office import (
 from mailcase.core.case import CaseId, Link, LinkKind, Status
 from mailcase.mail import signing
 from mailcase.mail.signing import Key, KeyRing
-from mailcase.store.port import Outcome, Role
+from mailcase.store.rows import Outcome, Role
 
 
 async def acknowledged(office: Office) -> EmailMessage:

@@ -20,7 +20,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import SYSTEM, CaseId, Flag, Link, LinkKind, ReopeningCause, Status, StatusReason, WaitType
-from mailcase.store.port import Outcome, Role
+from mailcase.store.rows import Outcome, Role
 
 WINDOW = timedelta(days=5)
 

@@ -27,7 +27,7 @@ from tests.handlers.office import (
 from mailcase.core.case import Status
 from mailcase.errors import CommandRefused
 from mailcase.mail import signing
-from mailcase.store.port import DeliveryState, Outcome
+from mailcase.store.rows import DeliveryState, Outcome
 
 # Who gets what
 

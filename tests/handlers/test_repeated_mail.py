@@ -16,7 +16,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import CaseId, Link, LinkKind
-from mailcase.store.port import Outcome
+from mailcase.store.rows import Outcome
 
 BOTH = f"{SUPPORT}, {SALES}"
 #: One address per mailbox.

@@ -18,7 +18,8 @@ from mailcase.clock import SystemClock
 from mailcase.config.settings import AfterTaking, Limits
 from mailcase.core.case import MailboxName
 from mailcase.inbound.imap import DONE_KEYWORD
-from mailcase.store.port import Hook, Outcome, Point
+from mailcase.store.port import Hook, Point
+from mailcase.store.rows import Outcome
 
 OpenWatched = Callable[..., Awaitable[Watched]]
 OTHER = MailboxName("other")

@@ -13,7 +13,7 @@ from mailcase.config.reader import load
 from mailcase.config.settings import ListenerSource, Settings
 from mailcase.core.case import MailboxName
 from mailcase.inbound.progress import ListenerPresence, Progress
-from mailcase.store.port import MailboxState, NewMail
+from mailcase.store.rows import MailboxState, NewMail
 from mailcase.store.sqlite import SqliteStore
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

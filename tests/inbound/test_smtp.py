@@ -20,7 +20,8 @@ from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError
 from mailcase.inbound.accept import Door
 from mailcase.inbound.smtp import Listener, has_bare_line_end, source_of
-from mailcase.store.port import Outcome, Point
+from mailcase.store.port import Point
+from mailcase.store.rows import Outcome
 
 #: S12: what somebody might take for the end of a mail, and RFC 5321 does not.
 FALSE_ENDINGS = [b"\n.\n", b"\r\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\r", b"\r.\r\n", b"\n.\r", b"\r.\n"]

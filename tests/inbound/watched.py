@@ -15,7 +15,8 @@ from mailcase.inbound.accept import Door
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.watcher import ImapWatcher, Pace
 from mailcase.offload import OwnedThread
-from mailcase.store.port import Hook, MailboxState, MailRow, Outcome, Point
+from mailcase.store.port import Hook, Point
+from mailcase.store.rows import MailboxState, MailRow, Outcome
 from mailcase.store.sqlite import SqliteStore
 
 DESK = MailboxName("desk")

@@ -13,7 +13,7 @@ from tests.servers.smtp_sink import Act, Reply, SmtpSink
 from mailcase.clock import SystemClock
 from mailcase.errors import StoreUnavailable
 from mailcase.outbound.port import Attempt
-from mailcase.store.port import DeliveryId, DeliveryState
+from mailcase.store.rows import DeliveryId, DeliveryState
 
 SENT, DEFERRED, FAILED = DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.FAILED
 UNKNOWN, QUEUED = DeliveryState.UNKNOWN, DeliveryState.QUEUED

@@ -33,16 +33,15 @@ from mailcase.core.case import (
 )
 from mailcase.core.events import CaseOpened, Event, NoteAdded
 from mailcase.store import migrate
-from mailcase.store.port import (
+from mailcase.store.port import Hook, Store
+from mailcase.store.rows import (
     Changes,
-    Hook,
     MailOutcome,
     NewDelivery,
     NewMail,
     Outcome,
     OutgoingMail,
     SavedCase,
-    Store,
     Text,
     TraceStep,
 )

@@ -11,17 +11,16 @@ from mailcase.core.case import CaseId, Flag, Link, LinkKind, MailId, PartyId, St
 from mailcase.core.events import FlagRaised
 from mailcase.errors import Conflict, PermanentError
 from mailcase.store import migrate
-from mailcase.store.port import (
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import (
     Anchor,
     CaseFilter,
     Changes,
     Participant,
     Party,
-    Point,
     Role,
     SavedCase,
     SentMail,
-    Store,
     Taken,
     Text,
     Wanted,

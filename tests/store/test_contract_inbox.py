@@ -11,7 +11,8 @@ import pytest
 
 from mailcase.core.case import CaseId, MailboxName, MailId
 from mailcase.errors import Conflict
-from mailcase.store.port import Changes, ClaimedMail, FolderState, MailboxState, Outcome, Point, Store, Taken, Wanted
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import Changes, ClaimedMail, FolderState, MailboxState, Outcome, Taken, Wanted
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples

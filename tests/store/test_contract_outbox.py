@@ -10,7 +10,8 @@ import pytest
 
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
-from mailcase.store.port import Changes, ClaimedOutgoing, DeliveryResult, DeliveryState, OutgoingMail, Point, Store
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import Changes, ClaimedOutgoing, DeliveryResult, DeliveryState, OutgoingMail
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples

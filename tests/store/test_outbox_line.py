@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.store import outbox
-from mailcase.store.port import DeliveryResult, DeliveryState, NewDelivery, OutgoingMail
+from mailcase.store.rows import DeliveryResult, DeliveryState, NewDelivery, OutgoingMail
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATEST = START + timedelta(days=10_000)

@@ -23,7 +23,8 @@ from mailcase.clock import SystemClock
 from mailcase.core.case import CaseId, MailId
 from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.store import sqlite
-from mailcase.store.port import CaseFilter, Point, Store, Wanted
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import CaseFilter, Wanted
 from mailcase.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from mailcase.handlers.notices import NoticeWriter
 from mailcase.inbound.progress import Progress
 from mailcase.inbound.protocol import Exit, Json, Request, Response
 from mailcase.log import get_logger
-from mailcase.store.port import CaseFilter, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import CaseFilter
 from mailcase.wakes import Wakes
 
 log = get_logger()

@@ -11,7 +11,7 @@ from mailcase.core.case import Case, MailboxName, Wait, reference
 from mailcase.core.events import CaseOpened
 from mailcase.desk.timeline import Storyteller
 from mailcase.inbound.protocol import Json
-from mailcase.store.port import CaseBundle, DeliveryRow, DeliveryState, MailboxState, MailRow, Role
+from mailcase.store.rows import CaseBundle, DeliveryRow, DeliveryState, MailboxState, MailRow, Role
 
 #: Participants as the operator sees them: who gets mail of ours, or may join.
 _SHOWN_ROLES = frozenset(Role)

@@ -10,7 +10,8 @@ from mailcase.core.commands import ReportUndelivered
 from mailcase.handlers.transaction import Transactions
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
-from mailcase.store.port import DeliveryResult, DeliveryState, Point, Wanted
+from mailcase.store.port import Point
+from mailcase.store.rows import DeliveryResult, DeliveryState, Wanted
 
 log = get_logger()
 

@@ -21,7 +21,8 @@ from mailcase.handlers.outcome import Reason
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import Transactions
 from mailcase.mail.kind import Kind
-from mailcase.store.port import MailOutcome, Outcome, Point, Role, Wanted
+from mailcase.store.port import Point
+from mailcase.store.rows import MailOutcome, Outcome, Role, Wanted
 
 #: How a mail ended on one case.
 _Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]

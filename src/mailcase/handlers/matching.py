@@ -15,7 +15,7 @@ from mailcase.core.case import Case, CaseId, reference
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.outcome import Reason
 from mailcase.mail.clues import Clues
-from mailcase.store.port import Anchor, Role
+from mailcase.store.rows import Anchor, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

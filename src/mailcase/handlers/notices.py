@@ -41,7 +41,7 @@ from mailcase.outbound.letter import (
 )
 from mailcase.outbound.notice import NoticeView, excerpt, greeting_name
 from mailcase.outbound.templates import TemplateFailure, Templates, shipped_folder
-from mailcase.store.port import Anchor, NewDelivery, OutgoingMail
+from mailcase.store.rows import Anchor, NewDelivery, OutgoingMail
 
 log = get_logger()
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from mailcase.core.case import CaseId
 from mailcase.handlers.read import ReadMail
-from mailcase.store.port import MailOutcome, Outcome, TraceStep
+from mailcase.store.rows import MailOutcome, Outcome, TraceStep
 
 EVIDENCE_LIMIT = 300
 

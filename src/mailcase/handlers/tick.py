@@ -15,7 +15,8 @@ from mailcase.errors import PermanentError
 from mailcase.handlers.transaction import Transactions
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
-from mailcase.store.port import Point, Wanted
+from mailcase.store.port import Point
+from mailcase.store.rows import Wanted
 
 log = get_logger()
 

@@ -10,7 +10,8 @@ from mailcase.config.settings import Settings
 from mailcase.errors import Conflict
 from mailcase.handlers.chronicle import log_workspace
 from mailcase.handlers.workspace import Workspace, Writer
-from mailcase.store.port import Point, Store, Wanted
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import Wanted
 from mailcase.wakes import Wakes
 
 T = TypeVar("T")

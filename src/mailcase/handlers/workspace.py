@@ -32,11 +32,11 @@ from mailcase.core.process import Process
 from mailcase.core.refusal import Refused
 from mailcase.errors import PermanentError
 from mailcase.handlers.read import ReadMail
-from mailcase.store.port import (
+from mailcase.store.port import Ids
+from mailcase.store.rows import (
     Anchor,
     Changes,
     DeliveryResult,
-    Ids,
     Known,
     MailOutcome,
     OutgoingMail,

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailcase.log import get_logger
-from mailcase.store.port import Accepted, FolderState, NewMail, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import Accepted, FolderState, NewMail
 
 log = get_logger()
 

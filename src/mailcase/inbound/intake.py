@@ -27,7 +27,8 @@ from mailcase.inbound.imap_errors import ImapRefused, ImapUnavailable
 from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake_plan import Progress, in_portions, in_sets, is_older
 from mailcase.log import get_logger
-from mailcase.store.port import FolderState, NewMail, Outcome, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import FolderState, NewMail, Outcome
 
 log = get_logger()
 

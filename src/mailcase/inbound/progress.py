@@ -14,7 +14,8 @@ from datetime import datetime
 from mailcase.clock import Clock
 from mailcase.config.settings import ListenerSource, MailboxSettings
 from mailcase.core.case import MailboxName
-from mailcase.store.port import MailboxState, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import MailboxState
 
 
 class ListenerPresence:

@@ -32,7 +32,7 @@ from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.inbound.accept import Accepts
 from mailcase.log import get_logger
 from mailcase.mail import received
-from mailcase.store.port import Accepted, NewMail
+from mailcase.store.rows import Accepted, NewMail
 
 log = get_logger()
 

@@ -25,7 +25,8 @@ from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake import Intake, Look
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.store.port import MailboxState, Store
+from mailcase.store.port import Store
+from mailcase.store.rows import MailboxState
 
 log = get_logger()
 

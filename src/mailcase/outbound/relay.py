@@ -31,7 +31,7 @@ from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.outbound.verdicts import Verdicts, verdict
 from mailcase.outbound.wire import on_the_wire, one_line
-from mailcase.store.port import ClaimedOutgoing, DeliveryState
+from mailcase.store.rows import ClaimedOutgoing, DeliveryState
 
 log = get_logger()
 

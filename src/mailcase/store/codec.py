@@ -19,10 +19,11 @@ from typing import Any, Generic, NewType, TypeVar, Union, get_args, get_origin, 
 from mailcase.core.case import Case
 from mailcase.core.events import Event
 from mailcase.store.columns import from_micros, to_micros
-from mailcase.store.port import JsonObject
 
 T = TypeVar("T")
 _Convert = Callable[[Any], Any]
+#: What is exchanged with the database: a JSON object.
+JsonObject = dict[str, Any]
 #: Rewrites the fields of an event of one version as those of the next.
 Upcaster = Callable[[JsonObject], JsonObject]
 

@@ -7,7 +7,7 @@ from itertools import count
 
 from mailcase.core.case import CaseId, MailId, OutgoingId, PartyId, TextId
 from mailcase.store.columns import select
-from mailcase.store.port import DeliveryId
+from mailcase.store.rows import DeliveryId
 
 #: Numbers of cases begin after this, so that they look like numbers of cases.
 CASES_AFTER = 1000

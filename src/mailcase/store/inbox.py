@@ -23,16 +23,7 @@ from mailcase.store.columns import (
     texts_of,
     to_micros,
 )
-from mailcase.store.port import (
-    Accepted,
-    ClaimedMail,
-    FolderState,
-    MailOutcome,
-    MailRow,
-    NewMail,
-    Outcome,
-    TraceStep,
-)
+from mailcase.store.rows import Accepted, ClaimedMail, FolderState, MailOutcome, MailRow, NewMail, Outcome, TraceStep
 
 # ---- C1: mail becomes ours -------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailcase.core.case import Case, CaseId, MailId, OutgoingId, PartyId
 from mailcase.store.codec import case_from_json
 from mailcase.store.columns import json_list, select
-from mailcase.store.port import Anchor, Known, Party, Role, SentMail, Taken, Wanted
+from mailcase.store.rows import Anchor, Known, Party, Role, SentMail, Taken, Wanted
 
 ANCHORS = """
 SELECT message_id, address, case_id, is_seen FROM anchors

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailcase.core.case import MailboxName
 from mailcase.store.columns import execute, from_micros, json_list, select, storable, to_micros
-from mailcase.store.port import FolderState, MailboxState, Outcome
+from mailcase.store.rows import FolderState, MailboxState, Outcome
 
 SAVE_FOLDER = """
 INSERT INTO folder_state (mailbox, folder, uidvalidity, last_uid, started_at)

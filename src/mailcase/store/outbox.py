@@ -14,7 +14,7 @@ from itertools import groupby
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
 from mailcase.store.columns import Values, execute, execute_all, from_micros, json_list, select, storable, to_micros
-from mailcase.store.port import (
+from mailcase.store.rows import (
     ClaimedDelivery,
     ClaimedOutgoing,
     DeliveryId,

@@ -25,7 +25,8 @@ from mailcase.errors import Conflict, PermanentError, StoreUnavailable
 from mailcase.log import get_logger
 from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
 from mailcase.store.ids import IdsInMemory
-from mailcase.store.port import (
+from mailcase.store.port import Hook, Point
+from mailcase.store.rows import (
     Accepted,
     CaseBundle,
     CaseFilter,
@@ -35,13 +36,11 @@ from mailcase.store.port import (
     DeliveryId,
     DeliveryRow,
     FolderState,
-    Hook,
     Known,
     MailboxState,
     MailRow,
     NewMail,
     Outcome,
-    Point,
     Recovered,
     Wanted,
 )

@@ -19,7 +19,8 @@ from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.store.port import Changes, ClaimedMail, MailOutcome, Outcome, Point, Store
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import Changes, ClaimedMail, MailOutcome, Outcome
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 

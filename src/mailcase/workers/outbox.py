@@ -17,15 +17,8 @@ from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt, Outlet, OutletSession
 from mailcase.outbound.retry import next_attempt_at
 from mailcase.outbound.wire import one_line
-from mailcase.store.port import (
-    Changes,
-    ClaimedOutgoing,
-    DeliveryId,
-    DeliveryResult,
-    DeliveryState,
-    Point,
-    Store,
-)
+from mailcase.store.port import Point, Store
+from mailcase.store.rows import Changes, ClaimedOutgoing, DeliveryId, DeliveryResult, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 
