@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from mailcase.core.case import SYSTEM, Case, TextId
 from mailcase.core.events import Event, NoteAdded
-from mailcase.store.codec import EVENTS, EventCodec, RecordCodec, case_from_json, case_to_json
+from mailcase.store.codec import EVENTS, EventCodec, JsonObject, RecordCodec, case_from_json, case_to_json
 from mailcase.store.columns import from_micros, storable, to_micros
-from mailcase.store.port import JsonObject
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 SPANS = st.timedeltas(min_value=timedelta(days=-100_000), max_value=timedelta(days=100_000))
