@@ -8,9 +8,8 @@ import pytest
 from tests.docs.generated import DOCS
 
 from mailcase.core.process import AGENT_NOTICES, DEFAULT_NOTICES, REQUESTER_NOTICES, Notice
-from mailcase.handlers.outcome import Reason
 from mailcase.mail.kind import Kind
-from mailcase.store.rows import DeliveryState, Outcome
+from mailcase.store.rows import DeliveryState, Outcome, Reason
 
 DOCUMENT = (DOCS / "mail.md").read_text(encoding="utf-8")
 

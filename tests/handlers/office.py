@@ -23,11 +23,10 @@ from mailcase.config.settings import Settings
 from mailcase.core.case import Case, MailboxName, MailId, OutgoingId, Status, parse_reference, reference
 from mailcase.core.evolve import replay
 from mailcase.entropy import SeededEntropy
-from mailcase.handlers.outcome import Reason
 from mailcase.handlers.read import Reader
 from mailcase.inbound.protocol import Json, Request
 from mailcase.mail.signing import Key, KeyRing
-from mailcase.store.rows import CaseBundle, CaseFilter, DeliveryRow, MailboxState, MailRow, NewMail, Role
+from mailcase.store.rows import CaseBundle, CaseFilter, DeliveryRow, MailboxState, MailRow, NewMail, Reason, Role
 from mailcase.store.sqlite import SqliteStore
 from mailcase.workers.inbox import Reads
 

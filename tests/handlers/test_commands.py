@@ -182,6 +182,15 @@ async def test_T1_T2_a_case_by_hand_is_a_draft_until_it_is_submitted(office: Off
     assert await office.notes() == ["She called"]
 
 
+async def test_a_case_by_hand_and_its_first_note_are_one_commit(office: Office) -> None:
+    """DESIGN 1.6: nothing is left half made."""
+    await office.does("case.new", process="enquiry", subject="By phone", requester=MARIE, text="She called")
+
+    timeline = (await office.bundle()).timeline
+    assert len({recorded.recorded_at for recorded in timeline}) == 1
+    assert (await office.case()).version == len(timeline)
+
+
 async def test_the_people_of_a_case_by_hand_may_answer_it(office: Office) -> None:
     await office.does("case.new", process="enquiry", subject="By phone", requester=MARIE)
     await office.does("case.submit", ref="1001-C")

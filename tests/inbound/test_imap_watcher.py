@@ -222,6 +222,7 @@ class TestTaking:
             state = await watched.until_looked()
 
         assert [row.outcome for row in await watched.mails()] == [Outcome.PARKED, Outcome.PENDING]
+        assert (await watched.mails())[0].reason.startswith("too-large: ")  # type: ignore[union-attr]  # it has one
         assert [log["event"] for log in logs].count("mail_too_large") == 1
         assert state.last_error is None
         with imap_server.program() as program:

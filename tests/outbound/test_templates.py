@@ -15,14 +15,6 @@ from hypothesis import strategies as st
 
 from mailcase.core.process import AGENT_NOTICES, REQUESTER_NOTICES, Notice
 from mailcase.outbound.letter import bare_subject
-from mailcase.outbound.notice import (
-    FIELD_NAMES,
-    MAIL_TEXT_LIMIT,
-    NoticeView,
-    excerpt,
-    greeting_name,
-    sample_views,
-)
 from mailcase.outbound.templates import (
     ANSWER,
     FILTER_NAMES,
@@ -31,6 +23,14 @@ from mailcase.outbound.templates import (
     TemplateFailure,
     Templates,
     shipped_folder,
+)
+from mailcase.outbound.view import (
+    FIELD_NAMES,
+    MAIL_TEXT_LIMIT,
+    NoticeView,
+    excerpt,
+    greeting_name,
+    sample_views,
 )
 
 NBSP = "\N{NO-BREAK SPACE}"

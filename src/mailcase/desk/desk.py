@@ -105,12 +105,10 @@ class Desk:
         case_id = await self._commands.open(
             process,
             operations.opening(asked.arguments, person, self._book),
+            then=operations.first_note(asked.arguments, person),
             language=asked.request.language,
             addresses=frozenset({requester.strip().lower()} if requester else ()),
         )
-        note = operations.first_note(asked.arguments, person)
-        if note is not None:
-            await self._commands.run(case_id, note, language=asked.request.language)
         log.info("command_done", operation=asked.request.operation, case=reference(case_id), by=person, uid=asked.uid)
         return Response(data=await self._case(case_id, asked.request))
 

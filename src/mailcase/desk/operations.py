@@ -210,9 +210,9 @@ def opening(arguments: Arguments, by: PersonId, book: AddressBook) -> Callable[[
     return command
 
 
-def first_note(arguments: Arguments, by: PersonId) -> Plan | None:
-    """`case new --text`: the text as the first note; None when none was given."""
-    return _note(arguments, ActorId(by)) if arguments.optional_text("text") else None
+def first_note(arguments: Arguments, by: PersonId) -> Plan:
+    """`case new --text`: the text as the first note; nothing when none was given."""
+    return _note(arguments, ActorId(by)) if arguments.optional_text("text") else lambda _workspace, _case: ()
 
 
 def _address(text: str) -> str:

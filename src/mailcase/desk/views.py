@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from mailcase.config.settings import ImapSource, MailboxSettings, Settings
 from mailcase.core import assignment, labels
-from mailcase.core.case import Case, MailboxName, Wait, reference
-from mailcase.core.events import CaseOpened
+from mailcase.core.case import MailboxName, Wait, reference
 from mailcase.desk.timeline import Storyteller
 from mailcase.inbound.protocol import Json
 from mailcase.store.rows import CaseBundle, DeliveryRow, DeliveryState, MailboxState, MailRow, Role
@@ -171,9 +170,3 @@ def _links(bundle: CaseBundle) -> list[Json]:
 def _event_type(event: type) -> str:
     """`StatusChanged` -> `status-changed`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", event.__name__).lower()
-
-
-def opened_by_mail(case: Case, bundle: CaseBundle) -> bool:
-    """Whether a mail made the case."""
-    first = bundle.timeline[0].event if bundle.timeline else None
-    return isinstance(first, CaseOpened) and first.mail is not None

@@ -1,1 +1,6 @@
-"""One stimulus, one transaction: load, decide, save case, timeline, outgoing mail and outcome in one commit."""
+"""One stimulus, one transaction: load, decide, save case, timeline, outgoing mail and outcome in one commit.
+
+A stimulus each: `mail`, `command`, `tick`, `delivery`. All begin and commit by `transaction` and work on a
+`workspace`. `mail` goes on with `arrival` (one mail), `matching` (which case) and `opening` (a new one); `read` and
+`probe` come before it. `notices` writes what must go out, `chronicle` the log.
+"""

@@ -8,10 +8,10 @@ from datetime import datetime
 from mailcase.config.settings import MailboxSettings, Settings
 from mailcase.core.case import Case, CaseId
 from mailcase.handlers.address_book import AddressBook
-from mailcase.handlers.outcome import Reason, Trace, outcome_of
+from mailcase.handlers.outcome import Trace, outcome_of
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.workspace import Workspace
-from mailcase.store.rows import Anchor, MailOutcome, Outcome, Party, Role, Taken
+from mailcase.store.rows import Anchor, MailOutcome, Outcome, Party, Reason, Role, Taken
 
 #: Stands for the sender of a mail that names none.
 NOBODY = "nobody@without-sender.invalid"

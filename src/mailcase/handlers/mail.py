@@ -17,12 +17,11 @@ from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.chronicle import log_mail
 from mailcase.handlers.matching import Match, NoMatch, Seat, match
 from mailcase.handlers.opening import continue_case, open_cases
-from mailcase.handlers.outcome import Reason
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import Transactions
 from mailcase.mail.kind import Kind
 from mailcase.store.port import Point
-from mailcase.store.rows import MailOutcome, Outcome, Role, Wanted
+from mailcase.store.rows import MailOutcome, Outcome, Reason, Role, Wanted
 
 #: How a mail ended on one case.
 _Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from mailcase.core.case import Case, CaseId, reference
 from mailcase.handlers.arrival import Arrival
-from mailcase.handlers.outcome import Reason
 from mailcase.mail.clues import Clues
-from mailcase.store.rows import Anchor, Role
+from mailcase.store.rows import Anchor, Reason, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,8 @@ from mailcase.outbound.letter import (
     is_writable_address,
     limit_references,
 )
-from mailcase.outbound.notice import NoticeView, excerpt, greeting_name
 from mailcase.outbound.templates import TemplateFailure, Templates, shipped_folder
+from mailcase.outbound.view import NoticeView, excerpt, greeting_name
 from mailcase.store.rows import Anchor, NewDelivery, OutgoingMail
 
 log = get_logger()

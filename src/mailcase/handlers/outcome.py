@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from mailcase.core.case import CaseId
 from mailcase.handlers.read import ReadMail
-from mailcase.store.rows import MailOutcome, Outcome, TraceStep
+from mailcase.store.rows import MailOutcome, Outcome, Reason, TraceStep
 
 EVIDENCE_LIMIT = 300
-
-
-class Reason(StrEnum):
-    """Why a mail ended as it did (docs/mail.md explains each). That of a parked mail has its detail after a colon."""
-
-    # new-case
-    ROUTED = "routed"
-    CLOSED_CASE = "closed-case"
-    WINDOW_OVER = "window-over"
-    STRANGER = "stranger"
-    # appended
-    REPLY_ADDRESS = "reply-address"
-    IN_REPLY_TO = "in-reply-to"
-    REFERENCES = "references"
-    NAMED_BEFORE = "named-before"
-    SUBJECT_TAG = "subject-tag"
-    # filed
-    MACHINE_MAIL = "machine-mail"
-    BOUNCE_OF_OURS = "bounce-of-ours"
-    DELAY_OF_OURS = "delay-of-ours"
-    AGENT_NOTE = "agent-note"
-    # duplicate, own
-    SAME_CONTENT = "same-content"
-    SENT_BY_US = "sent-by-us"
-    # unhandled
-    NO_ROUTE = "no-route"
-    NOT_ADDRESSED = "not-addressed"
-    BOUNCE_UNMATCHED = "bounce-unmatched"
-    # parked
-    ATTEMPTS_USED_UP = "attempts-used-up"
-    CANNOT_BE_HANDLED = "cannot-be-handled"
 
 
 class Trace:

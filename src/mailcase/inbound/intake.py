@@ -28,7 +28,7 @@ from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake_plan import Progress, in_portions, in_sets, is_older
 from mailcase.log import get_logger
 from mailcase.store.port import Store
-from mailcase.store.rows import FolderState, NewMail, Outcome
+from mailcase.store.rows import FolderState, NewMail, Outcome, Reason
 
 log = get_logger()
 
@@ -343,7 +343,15 @@ class Intake:
             arrived_at=min(fact.internal_date or now, now),
             received_at=now,
             outcome=outcome,
+            reason=self._reason(fact, outcome),
         )
+
+    def _reason(self, fact: MailFacts, outcome: Outcome) -> str | None:
+        """Why a mail is recorded here and now, without being handled (DESIGN 1.7)."""
+        if outcome is Outcome.PARKED:
+            limit_bytes = self._limits.message_bytes
+            return f"{Reason.TOO_LARGE}: {fact.size_bytes} bytes, and at most {limit_bytes} are taken"
+        return {Outcome.BEFORE_START: Reason.OLDER_THAN_START, Outcome.DUPLICATE: Reason.SAME_CONTENT}.get(outcome)
 
     def _source_key(self, uid: int) -> str:
         return f"imap:{self._source.folder}:{self._uidvalidity}:{uid}"

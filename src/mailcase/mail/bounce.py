@@ -1,7 +1,7 @@
 """Delivery reports: which recipient, which status, which of our mails.
 
-The standard form is RFC 3464. The usual older forms, which say it in words, are read by `notice.py`, and only from
-senders that are mail systems: an ordinary mail that quotes a bounce is none (S18).
+The standard form is RFC 3464. The usual older forms, which say it in words, are read by `bounce_in_words.py`, and only
+from senders that are mail systems: an ordinary mail that quotes a bounce is none (S18).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mailcase.mail import addresses, headers, limits, notice, reading
+from mailcase.mail import addresses, bounce_in_words, headers, limits, reading
 from mailcase.mail.headers import HeaderBlock
 from mailcase.mail.kind import Bounce, BouncedRecipient
 from mailcase.mail.message import Attachment, Message
@@ -46,7 +46,7 @@ def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = Non
     if recipients:
         original = returned_id or _reported_id(reports, raw) or _answered_id(message)
         return Bounce(recipients=recipients[: limits.ADDRESSES_PER_HEADER], original_message_id=original)
-    found = notice.read(message, _addressed(returned), envelope_from)
+    found = bounce_in_words.read(message, _addressed(returned), envelope_from)
     if found is None:
         return None
     return Bounce(
@@ -95,8 +95,8 @@ def _action(fields: dict[str, str]) -> str:
 
 def _status(fields: dict[str, str]) -> str:
     """The Status field; where it says nothing but failure, the diagnostic may say more."""
-    declared = notice.STATUS.search(fields.get("status", ""))
-    diagnostic = notice.STATUS.search(fields.get("diagnostic-code", ""))
+    declared = bounce_in_words.STATUS.search(fields.get("status", ""))
+    diagnostic = bounce_in_words.STATUS.search(fields.get("diagnostic-code", ""))
     if declared and not (declared.group(1).endswith(".0.0") and diagnostic):
         return declared.group(1)
     if diagnostic:

@@ -32,7 +32,7 @@ from mailcase.core.process import Notice
 from mailcase.errors import AppError, Problem
 from mailcase.outbound.compose import clean_text
 from mailcase.outbound.letter import bare_subject
-from mailcase.outbound.notice import FIELD_NAMES, NoticeView, greeting_name, sample_views
+from mailcase.outbound.view import FIELD_NAMES, NoticeView, greeting_name, sample_views
 
 #: The language that always has every template.
 LAST_LANGUAGE: Final = "en"

@@ -1,1 +1,1 @@
-"""What survives a crash. `port.py` is what the others see; `sqlite.py` fills it."""
+"""What survives a crash. The others see `port.py` and its `rows.py`; `sqlite.py` fills the port."""

@@ -34,9 +34,9 @@ WHERE (mailbox, source) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:sour
 ADD_RAW = "INSERT INTO raw_mail (sha256, raw) VALUES (:sha256, :raw) ON CONFLICT (sha256) DO NOTHING"
 ADD_MAIL = """
 INSERT INTO inbox (id, mailbox, source, sha256, size_bytes, envelope_from, envelope_to, arrived_at, received_at,
-                   attempts, outcome, trace)
+                   attempts, outcome, reason, trace)
 VALUES (:id, :mailbox, :source, :sha256, :size_bytes, :envelope_from, :envelope_to, :arrived_at, :received_at,
-        0, :outcome, '[]')
+        0, :outcome, :reason, '[]')
 """
 
 
@@ -87,6 +87,7 @@ def _mail_values(mail_id: MailId, mail: NewMail, sha256: str | None) -> Values:
         "arrived_at": to_micros(mail.arrived_at),
         "received_at": to_micros(mail.received_at),
         "outcome": mail.outcome,
+        "reason": storable(mail.reason),
     }
 
 

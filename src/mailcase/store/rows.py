@@ -34,6 +34,40 @@ class Outcome(StrEnum):
     PENDING = "pending"
 
 
+class Reason(StrEnum):
+    """Why a mail ended as it did (docs/mail.md explains each). That of a parked mail has its detail after a colon."""
+
+    # new-case
+    ROUTED = "routed"
+    CLOSED_CASE = "closed-case"
+    WINDOW_OVER = "window-over"
+    STRANGER = "stranger"
+    # appended
+    REPLY_ADDRESS = "reply-address"
+    IN_REPLY_TO = "in-reply-to"
+    REFERENCES = "references"
+    NAMED_BEFORE = "named-before"
+    SUBJECT_TAG = "subject-tag"
+    # filed
+    MACHINE_MAIL = "machine-mail"
+    BOUNCE_OF_OURS = "bounce-of-ours"
+    DELAY_OF_OURS = "delay-of-ours"
+    AGENT_NOTE = "agent-note"
+    # duplicate, own
+    SAME_CONTENT = "same-content"
+    SENT_BY_US = "sent-by-us"
+    # unhandled
+    NO_ROUTE = "no-route"
+    NOT_ADDRESSED = "not-addressed"
+    BOUNCE_UNMATCHED = "bounce-unmatched"
+    # parked
+    TOO_LARGE = "too-large"
+    ATTEMPTS_USED_UP = "attempts-used-up"
+    CANNOT_BE_HANDLED = "cannot-be-handled"
+    # before-start
+    OLDER_THAN_START = "older-than-start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
     """A mail as received, before it is ours."""
@@ -51,6 +85,8 @@ class NewMail:
     received_at: datetime
     #: BEFORE_START for mail that is recorded but not taken; PENDING otherwise.
     outcome: Outcome = Outcome.PENDING
+    #: Why it is recorded and not taken, with detail after a colon; None for PENDING.
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,13 @@ from mailcase.config.settings import Limits
 from mailcase.core.case import MailId
 from mailcase.errors import Conflict, PermanentError, StoreUnavailable, TransientError
 from mailcase.handlers.mail import MailHandler
-from mailcase.handlers.outcome import Reason
 from mailcase.handlers.probe import probe
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.offload import Offload
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, ClaimedMail, MailOutcome, Outcome
+from mailcase.store.rows import Changes, ClaimedMail, MailOutcome, Outcome, Reason
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 
