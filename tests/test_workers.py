@@ -139,6 +139,7 @@ async def test_a_stop_reaches_every_loop_that_shares_an_event() -> None:
     # The second loop was at work when the first one woke and cleared the event.
     async with asyncio.timeout(5):
         await wakes.woken(wakes.outbox, clock=clock, until=until)
+    assert clock.now() < until
 
 
 async def test_what_is_set_while_a_loop_works_wakes_it() -> None:

@@ -270,10 +270,10 @@ def test_a_paused_clock_shows_what_was_left(left: timedelta, english: str, frenc
 )
 def test_the_due_date_has_its_colour(now: str, colour: sla.DueColour) -> None:
     """SL-9, for a case due at 18:00 in Paris."""
-    assert sla.due_colour(mailed().case, paris(now), PARIS) is colour
+    assert sla.due_colour(mailed().case.due_at, paris(now), PARIS) is colour
 
 
 def test_no_due_date_is_grey() -> None:
     """SL-9."""
     for desk in (draft(), waiting(INFO), mailed(with_due(None))):
-        assert sla.due_colour(desk.case, desk.now, PARIS) is sla.DueColour.GREY
+        assert sla.due_colour(desk.case.due_at, desk.now, PARIS) is sla.DueColour.GREY

@@ -45,6 +45,8 @@ async def test_a_process_whose_cases_are_all_closed_may_be_removed(tmp_path: Pat
     async with open_office(tmp_path, empty_store, WITHOUT_OFFER) as office:
         await refresh_deadlines(office.store, office.settings)
 
+        assert await office.store.processes_in_use() == {}
+
 
 async def test_L37_late_mail_to_a_case_of_a_removed_process_is_routed_as_new(tmp_path: Path, empty_store: Path) -> None:
     async with open_office(tmp_path, empty_store) as office:

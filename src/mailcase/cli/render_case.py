@@ -10,6 +10,7 @@ from mailcase.cli.screen import Screen
 from mailcase.cli.table import Cell, Column, columns_of, cut, fields, table
 from mailcase.cli.words import actor_label, colon, event_label, label, link_label, list_label, status_label, word
 from mailcase.core.case import Flag, Origin, ReopeningCause, Status, StatusReason, WaitType
+from mailcase.core.sla import DueColour, due_colour
 from mailcase.inbound.control import Json
 
 _COLUMNS = (
@@ -79,15 +80,14 @@ def _short_due(case: Record, screen: Screen) -> Cell:
     return Cell(screen.local(due_at), colour=_due_colour(case, screen))
 
 
+_COLOURS = {DueColour.RED: "red", DueColour.AMBER: "yellow", DueColour.GREEN: "green", DueColour.GREY: None}
+
+
 def _due_colour(case: Record, screen: Screen) -> str | None:
-    """SL-9: red past due, amber due today, green on target; none once the work is done."""
-    due_at = case.time("due_at")
-    if due_at is None or case.text("status") in (Status.RESOLVED, Status.CLOSED):
+    """SL-9, as the terminal has its colours; none once the work is done."""
+    if case.text("status") in (Status.RESOLVED, Status.CLOSED):
         return None
-    if due_at <= screen.now:
-        return "red"
-    is_today = due_at.astimezone(screen.zone).date() == screen.now.astimezone(screen.zone).date()
-    return "yellow" if is_today else "green"
+    return _COLOURS[due_colour(case.time("due_at"), screen.now, screen.zone)]
 
 
 def case_summary(data: Json, screen: Screen) -> Iterator[str]:

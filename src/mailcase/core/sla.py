@@ -93,13 +93,13 @@ def remaining_text(remaining: timedelta, language: str) -> str:
     return f"{hours} h {minutes} m {'after overdue' if is_overdue else 'before due'}"
 
 
-def due_colour(case: Case, now: datetime, zone: ZoneInfo) -> DueColour:
-    """The colour of the due date at `now`; `zone` says what today is (SL-9)."""
-    if case.due_at is None:
+def due_colour(due_at: datetime | None, now: datetime, zone: ZoneInfo) -> DueColour:
+    """The colour of a due date at `now`; `zone` says what today is (SL-9)."""
+    if due_at is None:
         return DueColour.GREY
-    if case.due_at <= now:
+    if due_at <= now:
         return DueColour.RED
-    is_today = case.due_at.astimezone(zone).date() == now.astimezone(zone).date()
+    is_today = due_at.astimezone(zone).date() == now.astimezone(zone).date()
     return DueColour.AMBER if is_today else DueColour.GREEN
 
 
