@@ -105,7 +105,7 @@ class Bench:
         rows = await self.app.store.list_deliveries(state=None, limit_count=1000)
         return sorted(row.state.value for row in rows)
 
-    def outbox(self, relay: Relay) -> OutboxWorker:
+    def outbox(self, relay: Relay, *, redirect_to: str | None = None) -> OutboxWorker:
         return OutboxWorker(
             store=self.app.store,
             outlet=relay,
@@ -114,6 +114,7 @@ class Bench:
             entropy=self.app.world.entropy,
             wakes=self.app.wakes,
             limits=self.app.settings.limits,
+            redirect_to=redirect_to,
         )
 
 
@@ -249,6 +250,23 @@ async def test_two_connections_never_send_the_same_mail_whatever_the_clock_does(
         assert len(quick.taken) == 2
         assert slow.taken == []
         assert await here.states() == ["sent", "sent"]
+
+
+async def test_redirect_holds_for_mail_that_was_queued_before_it(tmp_path: Path) -> None:
+    """Nothing reaches a customer by accident, however the outbox came to hold it."""
+    async with bench(tmp_path) as here:
+        await here.accepts(1)
+        await here.app._inbox_worker().work_once()
+        seen: list[str] = []
+
+        async def look(mail: ClaimedOutgoing) -> None:
+            seen.extend(delivery.address for delivery in mail.deliveries)
+
+        relay = Relay(before=look)
+        await here.outbox(relay, redirect_to="trial@test.example").work_once(relay)
+
+        assert set(seen) == {"trial@test.example"}
+        assert set(await here.states()) == {"sent"}
 
 
 async def test_a_stop_gives_back_what_was_not_begun(tmp_path: Path) -> None:

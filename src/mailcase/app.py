@@ -194,6 +194,7 @@ class App:
                 entropy=self.world.entropy,
                 wakes=self.wakes,
                 limits=self.settings.limits,
+                redirect_to=self.settings.outgoing.redirect_to,
             )
             for _ in range(connections)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.handlers.office import MARIE, Office, answer_to, body_of, id_of, ids_in, raw_mail
+from tests.handlers.office import CARL, MARIE, Office, answer_to, body_of, id_of, ids_in, raw_mail
 
 from mailcase.core.case import Status, WaitType
 from mailcase.errors import CommandRefused
@@ -46,6 +46,26 @@ async def test_8_39_a_third_party_is_asked_and_its_answer_ends_the_wait(office: 
     assert (row.outcome, row.case_ids) == (Outcome.APPENDED, (1001,))
     assert (await office.case()).status is Status.TO_DO
     assert (await office.roles())[THIRD_PARTY] is Role.THIRD_PARTY
+
+
+async def test_8_39_a_case_that_waits_already_can_be_asked_about_again(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=THIRD_PARTY, wait="third party")
+
+    await office.does("case.reply", ref="1001-C", text="And you?", to="other@supplier.example", wait="third party")
+
+    assert len(await office.mails_to("other@supplier.example")) == 1
+    assert (await office.case()).status is Status.WAITING
+
+
+async def test_what_the_only_leader_gives_back_is_told_to_the_others(office: Office) -> None:
+    """NT-2: returned work is never announced to nobody."""
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C")
+
+    await office.does("case.release", ref="1001-C")
+
+    assert len(await office.mails_to(CARL, "new-in-queue")) == 1
 
 
 async def test_an_answer_whose_wait_is_refused_sends_nothing(office: Office) -> None:

@@ -140,7 +140,8 @@ PLANNERS: dict[str, Planner] = {
 
 
 def reply(arguments: Arguments, by: PersonId, blobs: Sequence[bytes], writer: NoticeWriter) -> Plan:
-    """`case reply`: a person's mail on the case, in its thread; `wait` asks and waits in one act (8.39)."""
+    """`case reply`: a person's mail on the case, in its thread; `wait` asks and waits in one act (8.39); a case
+    that waits for that already goes on waiting."""
 
     def plan(workspace: Workspace, case: Case) -> Iterator[Command]:
         wait = arguments.optional_text("wait")
@@ -154,7 +155,8 @@ def reply(arguments: Arguments, by: PersonId, blobs: Sequence[bytes], writer: No
         )
         actor = ActorId(by)
         yield SendAnswer(at=_now(workspace, case), by=actor, mail=outgoing)
-        if wait is not None:
+        is_waiting_for_it = case.wait is not None and case.wait.reason == wait
+        if wait is not None and not is_waiting_for_it:
             yield StartWait(at=_now(workspace, case), by=actor, type=WaitType.MORE_INFO, reason=wait)
 
     return plan

@@ -97,7 +97,8 @@ class Storyteller:
     def _wait(self, wait: Wait) -> str:
         until = labels.moment(wait.until, self._zone, self._language) if wait.until else None
         detail = wait.reason or until
-        return labels.label(wait.type, self._language) + (f": {detail}" if detail else "")
+        colon = "\N{NO-BREAK SPACE}: " if self._language == "fr" else ": "
+        return labels.label(wait.type, self._language) + (f"{colon}{detail}" if detail else "")
 
     def _holder(self, holder: Holder) -> str:
         names = ("assignee", "owner", "queue") if self._language != "fr" else ("affecté à", "responsable", "file")

@@ -65,9 +65,13 @@ class AddressBook:
         return self._settings.people.get(PersonId(person))
 
     def told_of(self, queue: QueueName, *, but: PersonId | None) -> tuple[PersonSettings, ...]:
-        """Who hears of news in a queue: its leaders, or all its people where it has no leader (NT-2)."""
+        """Who hears of news in a queue: its leaders, or all its people where it has no leader beside `but` (NT-2):
+        work that the only leader gives back must not be told to nobody.
+        """
         members = [
-            person for person in self._settings.people.values() if queue in person.queues and not person.is_retired
+            person
+            for person in self._settings.people.values()
+            if queue in person.queues and not person.is_retired and person.id != but
         ]
         leaders = [person for person in members if person.is_leader]
-        return tuple(person for person in leaders or members if person.id != but)
+        return tuple(leaders or members)

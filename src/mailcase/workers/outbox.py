@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mailcase.clock import Clock
@@ -41,8 +42,11 @@ class OutboxWorker:
         entropy: Entropy,
         wakes: Wakes,
         limits: Limits,
+        redirect_to: str | None = None,
     ) -> None:
+        """`redirect_to` gets every mail in the place of its recipients, whenever it was queued."""
         self._store = store
+        self._redirect_to = redirect_to
         self._outlet = outlet
         self._handler = handler
         self._clock = clock
@@ -86,7 +90,7 @@ class OutboxWorker:
             while self._in_hand and not self._wakes.stopping.is_set():
                 mail, *rest = self._in_hand
                 self._in_hand = tuple(rest)
-                await self._send(session, mail)
+                await self._send(session, self._redirected(mail))
             await self._give_back()
         except (asyncio.CancelledError, StoreUnavailable):
             with contextlib.suppress(StoreUnavailable):
@@ -104,6 +108,13 @@ class OutboxWorker:
         if results:
             await self._store.save(Point.SETTLE, Changes(results=results), now=self._clock.now())
             self._in_hand = ()
+
+    def _redirected(self, mail: ClaimedOutgoing) -> ClaimedOutgoing:
+        """A mail that was queued before the operator said `redirect` must not reach its recipient either."""
+        if self._redirect_to is None:
+            return mail
+        address = self._redirect_to
+        return replace(mail, deliveries=tuple(replace(delivery, address=address) for delivery in mail.deliveries))
 
     async def _send(self, session: OutletSession, mail: ClaimedOutgoing) -> None:
         """One attempt, journaled just before DATA and settled whatever happens to the store meanwhile.
