@@ -50,6 +50,19 @@ async def test_anyone_joins_with_a_valid_signed_address_and_may_come_again(offic
     assert (await office.roles())[BOB] is Role.SEEN
 
 
+async def test_an_agents_address_in_other_hands_inherits_nothing_from_a_closed_case(office: Office) -> None:
+    """DESIGN 8, Who may join: no history for an unconfirmed sender; his case is a stranger's."""
+    await acknowledged(office)
+    to_ann = (await office.mails_to("ann@example.org"))[0]
+    await office.closed()
+
+    row = await office.receives(answer_to(to_ann, BOB))
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.NEW_CASE, "stranger", (1002,))
+    assert MARIE not in await office.roles("1002-C")
+    assert (await office.bundle("1002-C")).mail_ids == (row.id,)
+
+
 async def test_the_signed_address_of_an_agent_in_other_hands_joins_unconfirmed(office: Office) -> None:
     await acknowledged(office)
     to_ann = (await office.mails_to("ann@example.org"))[0]

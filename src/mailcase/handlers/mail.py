@@ -159,7 +159,7 @@ def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
     if arrival.is_from_agent and seat.role not in _OUTSIDE_ROLES:
         return _file_without_effect(arrival, target, Reason.AGENT_NOTE)
     if target is None:
-        return _continue(arrival, case, Reason.CLOSED_CASE)
+        return _continue(arrival, case, Reason.CLOSED_CASE, seat.role)
     if _receive(arrival, target) is not None:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
         return _after_window(arrival, seat, target, reason)
@@ -171,7 +171,7 @@ def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) 
     """T28 is still to come, because older mail may be unread; for this mail the case is closed already (8.37)."""
     continuing = arrival.workspace.continued_by(resolved.id)
     if continuing is None:
-        return _continue(arrival, resolved, Reason.WINDOW_OVER)
+        return _continue(arrival, resolved, Reason.WINDOW_OVER, seat.role)
     arrival.trace.add("window", reference(resolved.id), f"continued by {reference(continuing.id)}")
     return _join(arrival, Seat(case=continuing, role=seat.role), reason)
 
@@ -231,7 +231,11 @@ def _file_without_effect(arrival: Arrival, target: Case | None, reason: Reason) 
     return Outcome.FILED, reason, (target.id,)
 
 
-def _continue(arrival: Arrival, closed: Case, reason: Reason) -> _Ending:
+def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> _Ending:
+    if role is Role.UNCONFIRMED:
+        # Somebody else's reply address proves too little for the people and mails of the old case (DESIGN 8).
+        strangers = open_cases(arrival, links=(Link(kind=LinkKind.STRANGER, other=closed.id),))
+        return (Outcome.NEW_CASE, Reason.STRANGER, strangers) if strangers else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
     made = continue_case(arrival, closed)
     return (Outcome.NEW_CASE, reason, (made,)) if made is not None else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
 
