@@ -57,6 +57,10 @@ MAILS = {
     "ISO-2022 without a charset": b"\r\n" + b"\x1b$B\xff" * 1_000_000,
     "reports": b"From: mailer-daemon@x\n\n" + b"<a@example.org>: 550 5.1.1\n" * 20_000,
     "addresses in a report": b"From: mailer-daemon@x\n\n" + b"a" * 200_000 + b"@" * 200_000,
+    "report of blank lines": b"From: mailer-daemon@x.example\n\nbob@z.example\n" + b"\n" * 900_000,
+    "report of empty quotations": b"From: mailer-daemon@x.example\n\nbob@z.example\n" + b">\n" * 450_000,
+    "delivery status of blank lines": b"Content-Type: message/delivery-status\n\nReporting-MTA: x\n"
+    + b" \n" * 2_000_000,
     "delivery status": b"Content-Type: message/delivery-status\n\n" + b"Final-Recipient: rfc822; a@x\n\n" * 50_000,
 }
 
@@ -86,6 +90,12 @@ PAGES = {
     "20k links": '<a href="http://example.org/x">click</a> ' * 20_000,
     "100k attributes": "<a " + " ".join(f"a{n}" for n in range(100_000)) + ">x</a>",
     "open formatting": "".join(f"<font size={n}>" for n in range(1000)) + "<p>x" * 100_000,
+    "attributes without a value": "<a " + "a" * 900_000 + ">",
+    "a picture without an end": "<img " + "a" * 900_000,
+    "a value without an end": '<a b="' + "a" * 900_000,
+    "angles in a tag": "<a " + "<" * 900_000 + ">",
+    "quotes without names": "<a " + '" ' * 450_000 + ">",
+    "characters beyond all numbers": "&#" + "9" * 5000 + ";<a href='&#x" + "f" * 5000 + ";'>x</a>",
     "quotes in tags": "<a b=\"<a b='" * 80_000,
     "values without blanks": "<a/b=" * 200_000,
     "open tags": "<a" * 400_000,

@@ -23,13 +23,15 @@ _RETURNED_TYPES = (
     "message/global-headers",
     "text/rfc822",
 )
-_BLOCK_END = re.compile(rb"\n(?:[ \t]*\r?\n)+")
+_BLOCK_END = re.compile(rb"\n(?:[ \t]*+\r?\n)++")
 _SMTP_CODE = re.compile(r"(?<![\d.])([45])\d\d(?=[ -])")
 _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 #: What other words mean that some systems write for an action.
 _MEANT_ACTIONS = {"failure": "failed", "fail": "failed", "error": "failed", "deferred": "delayed"}
-#: A returned header is looked for no deeper.
+#: A returned header is looked for no deeper, and a report is read no further.
 _RETURNED_BYTES = 64 * 1024
+_REPORT_BYTES = 256 * 1024
+_REPORT_BLOCKS = 250
 
 
 def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = None) -> Bounce | None:
@@ -39,7 +41,7 @@ def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = Non
     """
     returned = _returned(message, raw)
     returned_id = _id_of(returned)
-    reports = [part for part in message.attachments if part.type in _STATUS_TYPES]
+    reports = [_beginning(part, _REPORT_BYTES) for part in message.attachments if part.type in _STATUS_TYPES]
     recipients = tuple(
         dict.fromkeys(recipient for part in reports for recipient in _recipients(reading.attachment_bytes(raw, part)))
     )
@@ -58,7 +60,7 @@ def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = Non
 def _blocks(report: bytes) -> list[dict[str, str]]:
     """The groups of fields of a delivery-status part: the first of each name, decoded."""
     blocks = []
-    for block in _BLOCK_END.split(report.strip() + b"\n"):
+    for block in _BLOCK_END.split(report.strip() + b"\n", _REPORT_BLOCKS)[:_REPORT_BLOCKS]:
         fields: dict[str, str] = {}
         for name, value in headers.split(block, 0, len(block)).fields:
             fields.setdefault(name, headers.text_of(value)[0])
@@ -113,7 +115,7 @@ def _returned(message: Message, raw: bytes) -> HeaderBlock | None:
     """The header of the mail that came back, whole or only its header."""
     for part in message.attachments:
         if part.type in _RETURNED_TYPES:
-            returned = reading.attachment_bytes(raw, _beginning(part)).lstrip(b"\r\n")
+            returned = reading.attachment_bytes(raw, _beginning(part, _RETURNED_BYTES)).lstrip(b"\r\n")
             return headers.split(returned, 0, len(returned))
     return None
 
@@ -131,12 +133,12 @@ def _addressed(returned: HeaderBlock | None) -> tuple[str, ...]:
     return tuple(address.address for address in addresses.parse(headers.unfold(found)[0])[0])
 
 
-def _beginning(part: Attachment) -> Attachment:
+def _beginning(part: Attachment, limit_bytes: int) -> Attachment:
     return Attachment(
         name=part.name,
         type=part.type,
         start=part.start,
-        end=min(part.end, part.start + _RETURNED_BYTES),
+        end=min(part.end, part.start + limit_bytes),
         encoding=part.encoding,
     )
 

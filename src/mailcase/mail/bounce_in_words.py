@@ -49,8 +49,8 @@ _FAILURE_TEXT = re.compile(
     r"|did not reach|undeliverable|returned to sender|konnte nicht zugestellt|n'a pas pu être",
     re.IGNORECASE,
 )
-_TO = re.compile(r"^[\s>]*to\s*:(.{1,900})", re.IGNORECASE | re.MULTILINE)
-_MESSAGE_ID = re.compile(r"^[\s>]*message-id\s*:\s*<([^<>\s]{1,998})>", re.IGNORECASE | re.MULTILINE)
+_TO = re.compile(r"^[ \t>]*+to[ \t]*+:(.{1,900})", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID = re.compile(r"^[ \t>]*+message-id[ \t]*+:\s*+<([^<>\s]{1,998})>", re.IGNORECASE | re.MULTILINE)
 _LINES = 400
 _LINE = 1000
 

@@ -24,7 +24,14 @@ _MARKUP = re.compile(
 )
 #: Text, then the four groups of the markup behind it.
 _STRIDE = 5
-_ATTRIBUTE = re.compile(r"""([^\s=/"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']*+))""")
+# The alternatives take what is no attribute too: a search would begin again at every character of it.
+_ATTRIBUTE = re.compile(
+    r"""([^\s=/"']++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']*+))|[^\s=/"']++|["'][^"']*+|[\s=/]++"""
+)
+#: Attributes that reach further than this are no link that anybody wrote.
+_ATTRIBUTES_LENGTH = 8192
+#: Python refuses to read numbers of thousands of digits; no character has more than seven.
+_MONSTER = re.compile(r"&#[xX]?[0-9A-Fa-f]{9,}+;?")
 #: A line is free before and behind.
 _PARAGRAPHS = frozenset(
     ["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre", "fieldset", "form"]
@@ -87,7 +94,7 @@ class _Renderer:
         """Adds running text, in which entities stand for characters."""
         if not self.line and not self.verbatim and text.isspace():
             return
-        text = entities.unescape(text)
+        text = _unescaped(text)
         if self.target:
             self.link.append(text)
         if not self.verbatim:
@@ -215,10 +222,14 @@ class _Renderer:
         return "> " * min(self.quotes, _DEEPEST) if self.quotes else ""
 
 
+def _unescaped(text: str) -> str:
+    return entities.unescape(_MONSTER.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
 def _attribute(attributes: str, name: str) -> str:
-    for found in _ATTRIBUTE.finditer(attributes):
-        if found.group(1).lower() == name:
-            return entities.unescape(found.group(2) or found.group(3) or found.group(4) or "")
+    for found in _ATTRIBUTE.finditer(attributes[:_ATTRIBUTES_LENGTH]):
+        if (found.group(1) or "").lower() == name:
+            return _unescaped(found.group(2) or found.group(3) or found.group(4) or "")
     return ""
 
 
