@@ -6,6 +6,7 @@ no mail can write a log line or move a cursor (S7).
 
 from __future__ import annotations
 
+import base64
 import logging
 import sys
 import unicodedata
@@ -28,6 +29,18 @@ def safe_text(text: str, limit: int | None = None, *, keep_lines: bool = False) 
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character, keep_lines=keep_lines) for character in text)
+
+
+def without_secret(text: str, user: str, password: str) -> str:
+    """What a server said without the password that it may have repeated: as it is, as IMAP quotes it, and as SASL sends
+    it (S16). To be called before anything is cut off, or a part of it stays.
+    """
+    if not password:
+        return text
+    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+    for secret in (f"\0{user}\0{password}", password):
+        text = text.replace(base64.b64encode(secret.encode()).decode(), "***")
+    return text.replace(quoted, "***").replace(password, "***")
 
 
 def _escaped(character: str, *, keep_lines: bool) -> str:

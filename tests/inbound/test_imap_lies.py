@@ -118,6 +118,14 @@ class TestOpening:
         assert "SECRET" not in str(refused.value)
         assert refused.value.__suppress_context__
 
+    def test_a_password_behind_many_words_is_cut_out_before_anything_is_cut_off(self, secret: Path) -> None:
+        """S16: a part of it would stay."""
+        answer = always(b"{tag} NO " + b"x" * 290 + b" SECRET_imap is wrong\r\n")
+        with ScriptedImap({"LOGIN": answer}) as server, pytest.raises(LoginRefused) as refused:
+            connect(server.source(secret))
+
+        assert "SECRET" not in str(refused.value)
+
     def test_a_server_that_cannot_log_in_now_is_tried_again(self, secret: Path) -> None:
         with (
             ScriptedImap({"LOGIN": always(b"{tag} NO [UNAVAILABLE] later\r\n")}) as server,

@@ -40,6 +40,7 @@ from mailcase.inbound.imap_errors import (
     LoginRefused,
 )
 from mailcase.inbound.imap_wire import Client, Wire, open_client
+from mailcase.log import without_secret
 
 #: What people see on a mail that is ours, where the server keeps keywords, else DONE_FLAG. It decides nothing (L2).
 DONE_KEYWORD = "$MailcaseDone"
@@ -131,7 +132,7 @@ class ImapSession:
                 raise
             except (MailboxLoginError, imaplib.IMAP4.error) as error:
                 # Without the cause: a server may repeat the password in its answer (S16).
-                said = _said(error).replace(password, "***") if password else _said(error)
+                said = without_secret(_said_whole(error), user, password)[:_TEXT_LIMIT]
                 if _TEMPORARY.search(said):
                     raise ImapUnavailable(f"the server cannot log {user} in now: {said}") from None
                 raise LoginRefused(
@@ -392,15 +393,22 @@ def _translated(doing: str) -> Iterator[None]:
 
 def _said(error: BaseException) -> str:
     """The words of the server, or of the system, in one short line."""
+    return _said_whole(error)[:_TEXT_LIMIT]
+
+
+def _said_whole(error: BaseException) -> str:
     result = getattr(error, "command_result", None)
     if isinstance(result, tuple):
-        return _text(result[1])
-    return _TAG.sub("TAG", str(error))[:_TEXT_LIMIT] or type(error).__name__
+        return _words(result[1])
+    return _TAG.sub("TAG", str(error)) or type(error).__name__
 
 
 def _text(data: Sequence[object]) -> str:
-    words = [item.decode("utf-8", "replace") for item in data if isinstance(item, bytes)]
-    return " ".join(words)[:_TEXT_LIMIT]
+    return _words(data)[:_TEXT_LIMIT]
+
+
+def _words(data: Sequence[object]) -> str:
+    return " ".join(item.decode("utf-8", "replace") for item in data if isinstance(item, bytes))
 
 
 def _last(client: Client, name: str) -> bytes | None:

@@ -229,7 +229,8 @@ def _list(mail: _Mail) -> Iterator[_Finding]:
 
 
 def _unread_sender(mail: _Mail) -> Iterator[_Finding]:
-    for address in mail.message.reply_to or mail.message.from_:
+    # The answer would go to From, whatever Reply-To says.
+    for address in (*mail.message.from_, *mail.message.reply_to):
         if _UNREAD.search(address.key.partition("@")[0]):
             yield _Finding(Kind.NOTIFICATION, f"sender {address.key}", is_machine=False)
 

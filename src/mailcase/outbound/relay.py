@@ -13,7 +13,6 @@ Rules that hold here:
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import ssl
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ import aiosmtplib
 from mailcase.clock import Clock
 from mailcase.config.settings import Relay, Tls
 from mailcase.errors import AppError, TransientError
-from mailcase.log import get_logger
+from mailcase.log import get_logger, without_secret
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.outbound.verdicts import Verdicts, verdict
 from mailcase.outbound.wire import on_the_wire, one_line
@@ -131,7 +130,7 @@ class SmtpRelay:
         try:
             await smtp.login(settings.user, password)
         except (aiosmtplib.SMTPResponseException, ValueError) as error:
-            words = one_line(_without_secret(_words(error), settings.user, password))
+            words = one_line(without_secret(_words(error), settings.user, password))
             raise _Unusable(
                 f"{settings.host} refused the login of {settings.user}; check the user and {file}: {words}"
             ) from None
@@ -332,11 +331,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
     return str(error) or type(error).__name__
-
-
-def _without_secret(text: str, user: str, password: str) -> str:
-    """Some servers repeat what they were sent."""
-    for secret in (password, f"\0{user}\0{password}"):
-        encoded = base64.b64encode(secret.encode()).decode()
-        text = text.replace(encoded, "***").replace(secret, "***")
-    return text
