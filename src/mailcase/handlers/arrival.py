@@ -81,16 +81,19 @@ class Arrival:
         address = first.key if first else (self.read.claimed.envelope_from or "").lower()
         return self.workspace.add_party(address or NOBODY, first.name if first else "")
 
-    def remember(self, case_id: CaseId, *, address: str, role_of_author: Role) -> None:
+    def remember(self, case_id: CaseId, *, address: str, role_of_author: Role, brings_others: bool = True) -> None:
         """What a case that takes the mail keeps of it: the people in it and its place in the thread.
 
-        Several From addresses identify nobody (FACTS S3), so each of them stays unconfirmed.
+        Several From addresses identify nobody (FACTS S3), so each of them stays unconfirmed. `brings_others` is False
+        where the mail joined by evidence that can be guessed: it seats nobody in To and Cc.
         """
         of_author = role_of_author if self.read.author is not None else Role.UNCONFIRMED
         for named in self.read.message.from_:
             self._add_participant(case_id, named.key, named.name, of_author)
-        for named in (*self.read.message.to, *self.read.message.cc):
-            self._add_participant(case_id, named.key, named.name, Role.SEEN)
+        for named in (*self.read.message.to, *self.read.message.cc) if brings_others else ():
+            # Only a person's own mail changes how he is called; others name him as long as nobody else has.
+            is_known = self.workspace.party(named.key) is not None
+            self._add_participant(case_id, named.key, "" if is_known else named.name, Role.SEEN)
         self.anchor(case_id, address=address)
 
     def _add_participant(self, case_id: CaseId, address: str, name: str, role: Role) -> None:

@@ -19,6 +19,7 @@ from mailcase.handlers.matching import Match, NoMatch, Seat, match
 from mailcase.handlers.opening import continue_case, open_cases
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import Transactions
+from mailcase.mail.classify import may_be_from_a_mail_system
 from mailcase.mail.kind import Kind
 from mailcase.store.port import Point
 from mailcase.store.rows import MailOutcome, Outcome, Reason, Role, Wanted
@@ -130,7 +131,8 @@ def _reports_delivery(arrival: Arrival) -> MailOutcome | None:
         _file(arrival, case)
     requester = workspace.party_of(case.requester)
     failed = {recipient.address.lower() for recipient in bounce.recipients if recipient.is_permanent}
-    if requester and requester.address in failed and requester.address in sent.addresses:
+    is_believed = may_be_from_a_mail_system(arrival.read.message, arrival.read.claimed.envelope_from)
+    if requester and is_believed and requester.address in failed and requester.address in sent.addresses:
         arrival.trace.add("bounce", requester.address, "the requester cannot be reached")
         workspace.decide(case.id, ReportUndelivered(at=arrival.moment(case), by=SYSTEM, mail=sent.id))
     reason = _REPORT_REASONS.get(arrival.read.classification.kind, Reason.MACHINE_MAIL)
@@ -163,7 +165,7 @@ def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
     if _receive(arrival, target) is not None:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
         return _after_window(arrival, seat, target, reason)
-    _take(arrival, target, seat.role)
+    _take(arrival, target, seat.role, reason)
     return Outcome.APPENDED, reason, (target.id,)
 
 
@@ -200,10 +202,11 @@ def _receive(arrival: Arrival, case: Case) -> Refused | None:
     )
 
 
-def _take(arrival: Arrival, case: Case, role: Role) -> None:
+def _take(arrival: Arrival, case: Case, role: Role, reason: Reason) -> None:
     address = case.address or ""
     arrival.cases.setdefault(address, case.id)
-    arrival.remember(case.id, address=address, role_of_author=role)
+    brings_others = reason is not Reason.SUBJECT_TAG
+    arrival.remember(case.id, address=address, role_of_author=role, brings_others=brings_others)
 
 
 def _file(arrival: Arrival, case: Case) -> None:

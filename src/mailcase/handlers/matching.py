@@ -165,7 +165,8 @@ def _role_of_sender(arrival: Arrival, case: Case, candidate: _Candidate) -> Role
     if arrival.book.agent(author.key) is not None:
         return present or Role.SEEN
     if not candidate.is_signed:
-        return present
+        # Whoever came by somebody else's address comes by it again, or not at all.
+        return None if present is Role.UNCONFIRMED else present
     # An agent's own reply address in somebody else's hands proves less.
     return present or (Role.UNCONFIRMED if candidate.bound_to is not None else Role.SEEN)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from mailcase.mail import addresses, bounce_in_words, headers, limits, reading
+from mailcase.mail.classify import is_report_by_type
 from mailcase.mail.headers import HeaderBlock
 from mailcase.mail.kind import Bounce, BouncedRecipient
 from mailcase.mail.message import Attachment, Message
@@ -41,7 +42,10 @@ def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = Non
     """
     returned = _returned(message, raw)
     returned_id = _id_of(returned)
-    reports = [_beginning(part, _REPORT_BYTES) for part in message.attachments if part.type in _STATUS_TYPES]
+    # A person who forwards a report has the same parts in his mail, and is no mail system (S18).
+    is_report = bounce_in_words.is_from_a_mail_system(message, envelope_from) or is_report_by_type(message)
+    parts = message.attachments if is_report else ()
+    reports = [_beginning(part, _REPORT_BYTES) for part in parts if part.type in _STATUS_TYPES]
     recipients = tuple(
         dict.fromkeys(recipient for part in reports for recipient in _recipients(reading.attachment_bytes(raw, part)))
     )

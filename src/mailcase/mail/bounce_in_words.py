@@ -71,7 +71,7 @@ def read(message: Message, returned_to: Sequence[str], envelope_from: str | None
     `returned_to` are the recipients of the mail that came back as a part, if one did; they count when the text names
     no address.
     """
-    is_certain = _is_from_a_mail_system(message)
+    is_certain = _is_daemon(message)
     if not is_certain and not _is_without_return_path(message, envelope_from):
         return None
     told, copy = _halves(message.text)
@@ -84,7 +84,12 @@ def read(message: Message, returned_to: Sequence[str], envelope_from: str | None
     return Bounce(recipients=_recipients(message, told, wanted), original_message_id=found.group(1) if found else None)
 
 
-def _is_from_a_mail_system(message: Message) -> bool:
+def is_from_a_mail_system(message: Message, envelope_from: str | None) -> bool:
+    """A sender that is, or may be, a mail system and no person."""
+    return _is_daemon(message) or _is_without_return_path(message, envelope_from)
+
+
+def _is_daemon(message: Message) -> bool:
     """A sender that is a daemon by name."""
     if message.header("x-failed-recipients") is not None:
         return True

@@ -164,7 +164,10 @@ def _report(mail: _Mail) -> Iterator[_Finding]:
         yield _Finding(_kind_of_bounce(mail.bounce), "delivery report")
     declared = _REPORT_TYPE.search(mail.message.header("content-type") or "")
     names = [declared.group(1).lower()] if declared else []
-    for name in (*names, *(attachment.type for attachment in mail.message.attachments)):
+    # Parts of a report in a person's mail are what he forwards.
+    is_report = is_report_by_type(mail.message) or is_null_sender(mail.message, mail.envelope_from)
+    parts = mail.message.attachments if is_report else ()
+    for name in (*names, *(attachment.type for attachment in parts)):
         if name in _REPORTS and not (mail.bounce is not None and _REPORTS[name] is Kind.BOUNCE):
             yield _Finding(_REPORTS[name], f"Content-Type: {name}")
 
@@ -271,6 +274,19 @@ _RULES: tuple[Callable[[_Mail], Iterator[_Finding]], ...] = (
     _bulk,
     _unwanted_answer,
 )
+
+
+def is_report_by_type(message: Message) -> bool:
+    """The whole mail is a report, not a part of it (RFC 6522)."""
+    return (message.header("content-type") or "").lower().startswith(("multipart/report", "message/"))
+
+
+def may_be_from_a_mail_system(message: Message, envelope_from: str | None) -> bool:
+    """False where a sender is known to whom mail can be returned: a delivery report has none (RFC 5321 s. 4.5.5), so
+    whoever sent this one is a person who knows what a report looks like (S18).
+    """
+    is_unknown = envelope_from is None and message.header("return-path") is None
+    return is_unknown or is_null_sender(message, envelope_from)
 
 
 def is_null_sender(message: Message, envelope_from: str | None) -> bool:

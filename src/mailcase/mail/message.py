@@ -74,8 +74,8 @@ class Message:
     importance: Importance
     #: Every header in order: lower-case name and decoded value.
     headers: tuple[tuple[str, str], ...]
-    #: SHA-256 hex over what stays equal when the same mail arrives by two ways: Message-ID, From, Date, Subject, body
-    #: bytes with line ends as LF. Two mails with one fingerprint are the same mail (EM-7, L13).
+    #: SHA-256 hex over what stays equal when the same mail arrives by two ways: the people, ids, date, subject and kind
+    #: in its header, body bytes with line ends as LF. Two mails with one fingerprint are the same mail (EM-7, L13).
     fingerprint: str
     #: What was wrong and how it was read all the same, e.g. "charset x-foo unknown, read as cp1252".
     defects: tuple[str, ...]

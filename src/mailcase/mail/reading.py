@@ -62,10 +62,18 @@ def attachment_bytes(raw: bytes, attachment: Attachment) -> bytes:
     return transfer.decode(raw[attachment.start : attachment.end], attachment.encoding)
 
 
+#: What the same mail has in every copy of it. Whatever leads it to a case, or says what it is, is among them: a copy
+#: with another word there would be taken in its place, and the mail itself for a duplicate (S1).
+_FINGERPRINTED = (
+    *("message-id", "from", "sender", "reply-to", "to", "cc", "date", "subject", "in-reply-to", "references"),
+    *("auto-submitted", "content-type", "content-transfer-encoding"),
+)
+
+
 def _fingerprint(raw: bytes, block: HeaderBlock) -> str:
     """See `Message.fingerprint`. Folding and line ends at the end differ between two ways of one mail."""
     digest = hashlib.sha256()
-    for name in ("message-id", "from", "date", "subject"):
+    for name in _FINGERPRINTED:
         for value in block.all(name):
             digest.update(name.encode("ascii") + b":" + b" ".join(value.split()) + b"\n")
     digest.update(b"\n")
