@@ -37,10 +37,16 @@ async def test_the_result_or_the_error_comes_back() -> None:
 
 
 async def test_an_abandoned_worker_lets_nobody_wait_and_does_its_last_call_when_it_can() -> None:
-    worker, hang, last = OwnedThread("desk"), threading.Event(), threading.Event()
-    waiting = asyncio.create_task(worker.run(lambda: hang.wait(DEADLINE_SECONDS)))
+    worker, begun, hang, last = OwnedThread("desk"), threading.Event(), threading.Event(), threading.Event()
+
+    def hanging() -> None:
+        begun.set()
+        hang.wait(DEADLINE_SECONDS)
+
+    waiting = asyncio.create_task(worker.run(hanging))
     behind = asyncio.create_task(worker.run(lambda: None))
-    await asyncio.sleep(0)
+    # A call that had not begun would be left out, and the last call would come at once.
+    assert await asyncio.to_thread(begun.wait, DEADLINE_SECONDS)
 
     worker.abandon(last.set)
     worker.abandon()
