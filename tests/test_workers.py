@@ -27,7 +27,8 @@ from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows import ClaimedOutgoing, DeliveryState, NewMail, Outcome
+from mailcase.store.rows.inbox import NewMail, Outcome
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DUE_BATCH, DueWorker
 from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker, result_of
@@ -221,7 +222,7 @@ async def test_a_mail_whose_attempts_never_finished_is_parked_without_being_read
             await here.app.store.claim_inbox(
                 now=here.clock.now(), limit_count=1, limit_bytes=1, lease_until=here.clock.now() + timedelta(minutes=5)
             )
-            await here.app.store.recover(now=here.clock.now())
+            await here.app.store.recover()
         await here.app._inbox_worker().work_once()
         (mail,) = await here.app.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=1)
 
@@ -364,7 +365,7 @@ async def test_a_full_claim_wakes_the_other_connections(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("resends", "state"), [(False, DeliveryState.UNKNOWN), (True, DeliveryState.DEFERRED)])
 def test_whether_an_unknown_mail_is_sent_again_is_a_setting(resends: bool, state: DeliveryState) -> None:
     result = result_of(
-        Attempt(id=1, state=DeliveryState.UNKNOWN, reply="?"),
+        Attempt(id=DeliveryId(1), state=DeliveryState.UNKNOWN, reply="?"),
         created_at=START,
         attempts=1,
         now=START,

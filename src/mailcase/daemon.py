@@ -26,7 +26,7 @@ from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt
 from mailcase.store.port import Store
-from mailcase.store.rows import DeliveryRow, DeliveryState
+from mailcase.store.rows.outbox import DeliveryRow, DeliveryState
 from mailcase.wakes import Wakes, first_of
 from mailcase.workers.outbox import result_of
 
@@ -135,7 +135,7 @@ class Daemon:
         ]
 
     async def _recover(self) -> None:
-        recovered = await self._store.recover(now=self._clock.now())
+        recovered = await self._store.recover()
         if recovered.inbox_released or recovered.outbox_released or recovered.unknown:
             log.warning(
                 "store_recovered",
@@ -158,7 +158,7 @@ class Daemon:
             limits=self._limits,
             jitter=0,
         )
-        attempted = Attempted(result=result, mail_id=row.mail_id, case_id=row.case_id, address=row.address)
+        attempted = Attempted(result=result, outgoing_id=row.outgoing_id, case_id=row.case_id, address=row.address)
         try:
             await again_on_conflict(lambda: self._delivery_handler.handle([attempted]))
         except StoreUnavailable:

@@ -20,7 +20,7 @@ from mailcase.config.reader import load
 from mailcase.daemon import Daemon
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.store.port import Point
-from mailcase.store.rows import ClaimedMail
+from mailcase.store.rows.inbox import ClaimedMail
 
 
 @dataclass

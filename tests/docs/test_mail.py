@@ -9,7 +9,8 @@ from tests.docs.generated import DOCS
 
 from mailcase.core.process import AGENT_NOTICES, DEFAULT_NOTICES, REQUESTER_NOTICES, Notice
 from mailcase.mail.kind import Kind
-from mailcase.store.rows import DeliveryState, Outcome, Reason
+from mailcase.store.rows.inbox import Outcome, Reason
+from mailcase.store.rows.outbox import DeliveryState
 
 DOCUMENT = (DOCS / "mail.md").read_text(encoding="utf-8")
 

@@ -23,7 +23,7 @@ from mailcase.config.reader import load
 from mailcase.config.settings import Limits, Settings
 from mailcase.daemon import Daemon
 from mailcase.inbound.protocol import Json, Request
-from mailcase.store.rows import MailRow
+from mailcase.store.rows.inbox import MailRow
 
 #: Monday, 10:00 in Paris.
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

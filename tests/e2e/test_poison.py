@@ -19,7 +19,7 @@ from mailcase.config.settings import Limits
 from mailcase.handlers.probe import probe
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.store.port import Point
-from mailcase.store.rows import ClaimedMail
+from mailcase.store.rows.inbox import ClaimedMail
 
 POISON = "poison"
 

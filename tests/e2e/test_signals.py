@@ -20,7 +20,8 @@ from tests.servers.eventually import eventually
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.app import open_app
-from mailcase.store.rows import DeliveryState, Outcome
+from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.outbox import DeliveryState
 
 MAILCASE = str(Path(sys.executable).with_name("mailcase"))
 MAILBOX = """\

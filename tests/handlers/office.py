@@ -20,13 +20,16 @@ from mailcase.app import App, World
 from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Settings
-from mailcase.core.case import Case, MailboxName, MailId, OutgoingId, Status, parse_reference, reference
+from mailcase.core.case import Case, MailboxName, MailId, Status, parse_reference, reference
 from mailcase.core.evolve import replay
 from mailcase.entropy import SeededEntropy
 from mailcase.handlers.read import Reader
 from mailcase.inbound.protocol import Json, Request
 from mailcase.mail.signing import Key, KeyRing
-from mailcase.store.rows import CaseBundle, CaseFilter, DeliveryRow, MailboxState, MailRow, NewMail, Reason, Role
+from mailcase.store.rows.cases import CaseBundle, CaseFilter, Role
+from mailcase.store.rows.inbox import MailRow, NewMail, Reason
+from mailcase.store.rows.mailboxes import MailboxState
+from mailcase.store.rows.outbox import DeliveryRow
 from mailcase.store.sqlite import SqliteStore
 from mailcase.workers.inbox import Reads
 
@@ -338,7 +341,7 @@ class Office:
 
     async def written(self, row: DeliveryRow) -> EmailMessage:
         """The mail of a delivery, read back by the standard library."""
-        raw = await self.store.outgoing_raw(OutgoingId(row.mail_id))
+        raw = await self.store.outgoing_raw(row.outgoing_id)
         assert raw is not None
         return BytesParser(EmailMessage, policy=default_policy).parsebytes(raw)
 

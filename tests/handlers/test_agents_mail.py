@@ -6,7 +6,7 @@ from tests.handlers.office import ANN, CARL, MARIE, SETTINGS, Office, OfficeOf, 
 
 from mailcase.core.case import Status
 from mailcase.core.events import MailFiled, NoteAdded
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 
 async def test_an_agents_mailed_answer_is_filed_as_a_note_and_changes_no_status(office: Office) -> None:

@@ -7,7 +7,8 @@ from tests.handlers.office import CARL, MARIE, Office, answer_to, body_of, id_of
 
 from mailcase.core.case import Status, WaitType
 from mailcase.errors import CommandRefused
-from mailcase.store.rows import Outcome, Role
+from mailcase.store.rows.cases import Role
+from mailcase.store.rows.inbox import Outcome
 
 THIRD_PARTY = "parts@supplier.example"
 

@@ -7,7 +7,8 @@ from email.message import EmailMessage
 from tests.handlers.office import MARIE, SUPPORT, Office, answer_to, bounce_of, raw_mail
 
 from mailcase.core.case import Status
-from mailcase.store.rows import Outcome, Role
+from mailcase.store.rows.cases import Role
+from mailcase.store.rows.inbox import Outcome
 
 EVE = "eve@elsewhere.example"
 

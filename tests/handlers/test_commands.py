@@ -15,7 +15,7 @@ from mailcase.errors import CommandRefused, Conflict
 from mailcase.handlers.transaction import TRIES
 from mailcase.inbound.protocol import Json, Request
 from mailcase.store.port import Store
-from mailcase.store.rows import Known, Wanted
+from mailcase.store.rows.lookup import Known, Wanted
 
 
 async def test_a_refusal_says_what_is_allowed_and_changes_nothing(office: Office) -> None:

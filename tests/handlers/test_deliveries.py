@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.handlers.office import ANN, MARIE, SETTINGS, Office, OfficeOf, raw_mail
 
-from mailcase.core.case import AttentionCause, OutgoingId, Status, WaitType
+from mailcase.core.case import AttentionCause, Status, WaitType
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
-from mailcase.store.rows import DeliveryResult, DeliveryRow, DeliveryState
+from mailcase.store.rows.outbox import DeliveryResult, DeliveryRow, DeliveryState
 
 
 async def ends(office: Office, row: DeliveryRow, state: DeliveryState, reply: str = "550 no such user") -> None:
@@ -17,7 +17,7 @@ async def ends(office: Office, row: DeliveryRow, state: DeliveryState, reply: st
     await office.store.claim_outbox(now=office.now, limit_count=100, lease_until=office.now)
     attempted = Attempted(
         result=DeliveryResult(id=row.id, state=state, reply=reply),
-        mail_id=OutgoingId(row.mail_id),
+        outgoing_id=row.outgoing_id,
         case_id=row.case_id,
         address=row.address,
     )
@@ -129,7 +129,7 @@ async def test_several_ends_are_settled_in_one_commit(office: Office) -> None:
 
     await DeliveryHandler(office.app._transactions).handle(
         [
-            Attempted(result=result, mail_id=OutgoingId(row.mail_id), case_id=row.case_id, address=row.address)
+            Attempted(result=result, outgoing_id=row.outgoing_id, case_id=row.case_id, address=row.address)
             for row, result in zip(rows, results, strict=True)
         ]
     )

@@ -22,7 +22,8 @@ from tests.handlers.office import (
 from mailcase.core.case import CaseId, Link, LinkKind, Status
 from mailcase.mail import signing
 from mailcase.mail.signing import Key, KeyRing
-from mailcase.store.rows import Outcome, Role
+from mailcase.store.rows.cases import Role
+from mailcase.store.rows.inbox import Outcome
 
 
 async def acknowledged(office: Office) -> EmailMessage:

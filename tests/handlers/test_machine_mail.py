@@ -20,7 +20,7 @@ from tests.handlers.office import (
 
 from mailcase.core.case import AttentionCause, Case, Flag, ReopeningCause, Status, StatusReason, WaitType
 from mailcase.core.events import MailFiled
-from mailcase.store.rows import MailRow, Outcome
+from mailcase.store.rows.inbox import MailRow, Outcome
 
 AUTOMATIC = [("Auto-Submitted", "auto-replied")]
 

@@ -20,7 +20,8 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import SYSTEM, CaseId, Flag, Link, LinkKind, ReopeningCause, Status, StatusReason, WaitType
-from mailcase.store.rows import Outcome, Role
+from mailcase.store.rows.cases import Role
+from mailcase.store.rows.inbox import Outcome
 
 WINDOW = timedelta(days=5)
 

@@ -27,7 +27,8 @@ from tests.handlers.office import (
 from mailcase.core.case import Status
 from mailcase.errors import CommandRefused
 from mailcase.mail import signing
-from mailcase.store.rows import DeliveryState, Outcome
+from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.outbox import DeliveryState
 
 # Who gets what
 

@@ -10,7 +10,7 @@ from tests.handlers.office import open_office, raw_mail
 
 from mailcase.errors import PermanentError
 from mailcase.handlers.read import Reader, ReadMail
-from mailcase.store.rows import ClaimedMail, Outcome
+from mailcase.store.rows.inbox import ClaimedMail, Outcome
 
 
 @dataclass

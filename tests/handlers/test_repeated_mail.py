@@ -16,7 +16,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import CaseId, Link, LinkKind
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 BOTH = f"{SUPPORT}, {SALES}"
 #: One address per mailbox.
@@ -41,7 +41,7 @@ mailboxes:
 
 async def test_EM_6_our_own_mail_coming_back_is_own(office: Office) -> None:
     await office.receives(raw_mail())
-    ours = await office.store.outgoing_raw((await office.deliveries(MARIE))[0].mail_id)
+    ours = await office.store.outgoing_raw((await office.deliveries(MARIE))[0].outgoing_id)
     assert ours is not None
 
     row = await office.receives(ours)

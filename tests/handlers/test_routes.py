@@ -6,7 +6,7 @@ import pytest
 from tests.handlers.office import MARIE, Office, OfficeOf, raw_mail, rules
 
 from mailcase.core.case import Status
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 SETTINGS = """\
 store: mailcase.db

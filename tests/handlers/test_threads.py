@@ -24,7 +24,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import CaseId, Link, LinkKind, parse_reference
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 EVE = "eve@elsewhere.example"
 #: Marie wrote to Bob and Eve; both answer to all, and only now is our address among them.

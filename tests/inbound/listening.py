@@ -15,7 +15,7 @@ from mailcase.core.case import MailboxName
 from mailcase.inbound.accept import Door
 from mailcase.inbound.smtp import Listener
 from mailcase.store.port import Hook
-from mailcase.store.rows import MailRow
+from mailcase.store.rows.inbox import MailRow
 from mailcase.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -19,7 +19,7 @@ from mailcase.config.settings import AfterTaking, Limits
 from mailcase.core.case import MailboxName
 from mailcase.inbound.imap import DONE_KEYWORD
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 OpenWatched = Callable[..., Awaitable[Watched]]
 OTHER = MailboxName("other")

@@ -13,7 +13,8 @@ from mailcase.config.reader import load
 from mailcase.config.settings import ListenerSource, Settings
 from mailcase.core.case import MailboxName
 from mailcase.inbound.progress import ListenerPresence, Progress
-from mailcase.store.rows import MailboxState, NewMail
+from mailcase.store.rows.inbox import NewMail
+from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.sqlite import SqliteStore
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -16,7 +16,8 @@ from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.watcher import ImapWatcher, Pace
 from mailcase.offload import OwnedThread
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows import MailboxState, MailRow, Outcome
+from mailcase.store.rows.inbox import MailRow, Outcome
+from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.sqlite import SqliteStore
 
 DESK = MailboxName("desk")

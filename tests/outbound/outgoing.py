@@ -9,7 +9,7 @@ from mailcase.clock import Clock, SystemClock
 from mailcase.config.settings import Relay, Tls
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.outbound.relay import SmtpRelay
-from mailcase.store.rows import ClaimedDelivery, ClaimedOutgoing, DeliveryId
+from mailcase.store.rows.outbox import ClaimedDelivery, ClaimedOutgoing, DeliveryId
 
 RAW = b"From: desk@example.org\r\nTo: anna@example.org\r\nSubject: hello\r\n\r\nHello.\r\n.\r\n..two dots\r\n"
 #: Long for a server that answers.
@@ -35,7 +35,7 @@ def claimed(
         raw=raw,
         created_at=created_at,
         deliveries=tuple(
-            ClaimedDelivery(id=number * 100 + index, address=address, attempts=0)
+            ClaimedDelivery(id=DeliveryId(number * 100 + index), address=address, attempts=0)
             for index, address in enumerate(recipients)
         ),
     )

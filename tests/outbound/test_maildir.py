@@ -14,7 +14,7 @@ from mailcase.config.settings import MaildirRelay
 from mailcase.errors import StoreUnavailable
 from mailcase.outbound.maildir import MaildirOutbox, file_name
 from mailcase.outbound.port import Outlet
-from mailcase.store.rows import DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import DeliveryId, DeliveryState
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.servers.smtp_sink import Act, Reply, SmtpSink
 from mailcase.clock import SystemClock
 from mailcase.errors import StoreUnavailable
 from mailcase.outbound.port import Attempt
-from mailcase.store.rows import DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import DeliveryId, DeliveryState
 
 SENT, DEFERRED, FAILED = DeliveryState.SENT, DeliveryState.DEFERRED, DeliveryState.FAILED
 UNKNOWN, QUEUED = DeliveryState.UNKNOWN, DeliveryState.QUEUED
@@ -31,7 +31,7 @@ async def test_a_mail_arrives_byte_for_byte() -> None:
     async with SmtpSink() as sink, relay_to(sink.port).session() as session:
         attempts = await session.send(claimed("anna@example.org"), before_data=journal)
 
-    assert attempts == (Attempt(id=100, state=SENT, reply="250 2.0.0 taken"),)
+    assert attempts == (Attempt(id=DeliveryId(100), state=SENT, reply="250 2.0.0 taken"),)
     assert sink.mails[0].raw == RAW
     assert sink.mails[0].sender == "desk@example.org"
     assert sink.mails[0].recipients == ("anna@example.org",)

@@ -16,7 +16,7 @@ from mailcase.clock import SystemClock
 from mailcase.config.settings import Relay, SecretFile, Tls
 from mailcase.outbound.port import Attempt
 from mailcase.outbound.relay import SmtpRelay
-from mailcase.store.rows import DeliveryState
+from mailcase.store.rows.outbox import DeliveryState
 
 SECRET = "SECRET_pass word"
 PLAIN = ("8BITMIME", "AUTH PLAIN")

@@ -9,7 +9,7 @@ from tests.outbound.outgoing import Journal, claimed, relay_to
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.outbound.port import Attempt
-from mailcase.store.rows import DeliveryState
+from mailcase.store.rows.outbox import DeliveryState
 
 SENT, FAILED = DeliveryState.SENT, DeliveryState.FAILED
 

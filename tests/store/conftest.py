@@ -34,17 +34,10 @@ from mailcase.core.case import (
 from mailcase.core.events import CaseOpened, Event, NoteAdded
 from mailcase.store import migrate
 from mailcase.store.port import Hook, Store
-from mailcase.store.rows import (
-    Changes,
-    MailOutcome,
-    NewDelivery,
-    NewMail,
-    Outcome,
-    OutgoingMail,
-    SavedCase,
-    Text,
-    TraceStep,
-)
+from mailcase.store.rows.cases import SavedCase, Text
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.inbox import MailOutcome, NewMail, Outcome, TraceStep
+from mailcase.store.rows.outbox import DeliveryId, NewDelivery, OutgoingMail
 from mailcase.store.sqlite import SqliteStore
 
 DESK = MailboxName("desk")
@@ -172,7 +165,7 @@ class Samples:
             raw=b"Subject: out %d\r\n\r\n" % number,
             created_at=self.at(number),
             deliveries=tuple(
-                NewDelivery(id=number * 10 + place, address=address)
+                NewDelivery(id=DeliveryId(number * 10 + place), address=address)
                 for place, address in enumerate(addresses or ("bob@example.net",))
             ),
             is_held=held,

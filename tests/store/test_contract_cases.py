@@ -12,19 +12,9 @@ from mailcase.core.events import FlagRaised
 from mailcase.errors import Conflict, PermanentError
 from mailcase.store import migrate
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import (
-    Anchor,
-    CaseFilter,
-    Changes,
-    Participant,
-    Party,
-    Role,
-    SavedCase,
-    SentMail,
-    Taken,
-    Text,
-    Wanted,
-)
+from mailcase.store.rows.cases import Anchor, CaseFilter, Participant, Party, Role, SavedCase, Taken, Text
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.lookup import SentMail, Wanted
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples

@@ -12,7 +12,11 @@ import pytest
 from mailcase.core.case import CaseId, MailboxName, MailId
 from mailcase.errors import Conflict
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, ClaimedMail, FolderState, MailboxState, Outcome, Taken, Wanted
+from mailcase.store.rows.cases import Taken
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.inbox import ClaimedMail, Outcome
+from mailcase.store.rows.lookup import Wanted
+from mailcase.store.rows.mailboxes import FolderState, MailboxState
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples
@@ -205,7 +209,7 @@ async def test_a_start_voids_the_claims_of_an_earlier_life(open_store: OpenStore
     await store.close()
     store = await open_store()
 
-    recovered = await store.recover(now=samples.at(101))
+    recovered = await store.recover()
 
     assert recovered.inbox_released == 2
     assert [mail.attempts for mail in await claim(store, samples, minutes=101)] == [2]

@@ -11,7 +11,8 @@ import pytest
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, ClaimedOutgoing, DeliveryResult, DeliveryState, OutgoingMail
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryResult, DeliveryState, OutgoingMail
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples
@@ -34,7 +35,7 @@ async def claim(
 async def settle(
     store: Store, samples: Samples, delivery: int, state: DeliveryState, *, next_at: datetime | None = None
 ) -> None:
-    result = DeliveryResult(id=delivery, state=state, reply="250 or so", next_at=next_at)
+    result = DeliveryResult(id=DeliveryId(delivery), state=state, reply="250 or so", next_at=next_at)
     await store.save(Point.SETTLE, Changes(results=(result,)), now=samples.at(60))
 
 
@@ -118,7 +119,7 @@ async def test_a_held_mail_waits_for_its_release_and_holds_up_no_other(store: St
     await settle(store, samples, 20, DeliveryState.SENT)
     assert await store.next_delivery_at() is None
 
-    assert await store.retry_delivery(10, now=samples.at(61))
+    assert await store.retry_delivery(DeliveryId(10), now=samples.at(61))
     assert numbers(await claim(store, samples, minutes=61)) == [[10]]
 
 
@@ -127,7 +128,7 @@ async def test_attempts_are_counted_by_the_journal(store: Store, samples: Sample
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)
 
-    await store.journal([10], now=samples.at(60))
+    await store.journal([DeliveryId(10)], now=samples.at(60))
     await settle(store, samples, 10, DeliveryState.DEFERRED, next_at=samples.at(60))
 
     (claimed,) = await claim(store, samples)
@@ -138,14 +139,14 @@ async def test_an_attempt_begins_once(store: Store, samples: Samples) -> None:
     """R3: whoever lost the claim, or comes second, must not send."""
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1002))
     with pytest.raises(Conflict):
-        await store.journal([10], now=samples.at(60))
+        await store.journal([DeliveryId(10)], now=samples.at(60))
     await claim(store, samples)
-    await store.journal([10], now=samples.at(60))
+    await store.journal([DeliveryId(10)], now=samples.at(60))
 
     with pytest.raises(Conflict):
-        await store.journal([20, 10], now=samples.at(60))
+        await store.journal([DeliveryId(20), DeliveryId(10)], now=samples.at(60))
 
-    untouched = await store.delivery(20)
+    untouched = await store.delivery(DeliveryId(20))
     assert untouched is not None
     assert untouched.attempts == 0
 
@@ -153,7 +154,7 @@ async def test_an_attempt_begins_once(store: Store, samples: Samples) -> None:
 async def test_a_lapsed_claim_is_claimed_again_unless_its_attempt_began(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1002))
     await claim(store, samples, lease=5)
-    await store.journal([20], now=samples.at(60))
+    await store.journal([DeliveryId(20)], now=samples.at(60))
 
     assert await claim(store, samples, minutes=64) == ()
     assert numbers(await claim(store, samples, minutes=65)) == [[10]]
@@ -163,11 +164,11 @@ async def test_a_lapsed_claim_is_claimed_again_unless_its_attempt_began(store: S
 async def test_a_settled_delivery_is_over(store: Store, samples: Samples, state: DeliveryState) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)
-    await store.journal([10], now=samples.at(60))
+    await store.journal([DeliveryId(10)], now=samples.at(60))
 
     await settle(store, samples, 10, state)
 
-    row = await store.delivery(10)
+    row = await store.delivery(DeliveryId(10))
     assert row is not None
     assert (row.state, row.last_reply, row.next_at, row.attempts) == (state, "250 or so", None, 1)
     assert await claim(store, samples, minutes=10_000) == ()
@@ -181,13 +182,13 @@ async def test_a_late_word_from_a_lapsed_claim_sends_nothing_again(
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples, lease=5)
     await claim(store, samples, minutes=65)
-    await store.journal([10], now=samples.at(65))
+    await store.journal([DeliveryId(10)], now=samples.at(65))
     await settle(store, samples, 10, DeliveryState.QUEUED)
     await settle(store, samples, 10, DeliveryState.SENT)
 
     await settle(store, samples, 10, late, next_at=samples.at(66))
 
-    row = await store.delivery(10)
+    row = await store.delivery(DeliveryId(10))
     assert row is not None
     assert row.state is DeliveryState.SENT
     assert await claim(store, samples, minutes=1000) == ()
@@ -208,11 +209,11 @@ async def test_a_start_tells_interrupted_attempts_from_mere_claims(open_store: O
     store = await open_store()
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1002))
     await claim(store, samples)
-    await store.journal([10], now=samples.at(60))
+    await store.journal([DeliveryId(10)], now=samples.at(60))
     await store.close()
     store = await open_store()
 
-    recovered = await store.recover(now=samples.at(61))
+    recovered = await store.recover()
 
     assert [(row.id, row.state, row.attempts) for row in recovered.unknown] == [(10, DeliveryState.UNKNOWN, 1)]
     assert recovered.outbox_released == 1
@@ -223,12 +224,12 @@ async def test_an_interrupted_attempt_is_told_until_its_result_is_saved(store: S
     """Else a crash just after the recovery would hide it from its case."""
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)
-    await store.journal([10], now=samples.at(60))
-    await store.recover(now=samples.at(61))
+    await store.journal([DeliveryId(10)], now=samples.at(60))
+    await store.recover()
 
-    again = await store.recover(now=samples.at(62))
+    again = await store.recover()
     await settle(store, samples, 10, DeliveryState.UNKNOWN)
-    afterwards = await store.recover(now=samples.at(63))
+    afterwards = await store.recover()
 
     assert [row.id for row in again.unknown] == [10]
     assert afterwards.unknown == ()
@@ -244,39 +245,39 @@ async def test_a_delivery_can_be_tried_again(store: Store, samples: Samples, sta
     later = samples.at(999) if state is DeliveryState.DEFERRED else None
     await settle(store, samples, 10, state, next_at=later)
 
-    assert await store.retry_delivery(10, now=samples.at(61))
+    assert await store.retry_delivery(DeliveryId(10), now=samples.at(61))
 
     assert numbers(await claim(store, samples, minutes=61)) == [[10]]
 
 
 async def test_a_delivery_in_hand_or_sent_is_not_tried_again(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
-    assert not await store.retry_delivery(10, now=samples.at(60))
+    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
     await claim(store, samples)
-    assert not await store.retry_delivery(10, now=samples.at(60))
+    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
     await settle(store, samples, 10, DeliveryState.SENT)
 
-    assert not await store.retry_delivery(10, now=samples.at(60))
-    assert not await store.retry_delivery(99, now=samples.at(60))
+    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
+    assert not await store.retry_delivery(DeliveryId(99), now=samples.at(60))
 
 
 async def test_a_waiting_delivery_can_be_cancelled_and_lets_the_next_pass(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1001, held=True))
 
-    assert await store.cancel_delivery(10)
-    assert await store.cancel_delivery(20)
-    assert not await store.cancel_delivery(10)
+    assert await store.cancel_delivery(DeliveryId(10))
+    assert await store.cancel_delivery(DeliveryId(20))
+    assert not await store.cancel_delivery(DeliveryId(10))
 
     assert await claim(store, samples) == ()
-    assert await store.retry_delivery(10, now=samples.at(60))
-    assert not await store.cancel_delivery(99)
+    assert await store.retry_delivery(DeliveryId(10), now=samples.at(60))
+    assert not await store.cancel_delivery(DeliveryId(99))
 
 
 async def test_a_delivery_in_hand_is_not_cancelled(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)
 
-    assert not await store.cancel_delivery(10)
+    assert not await store.cancel_delivery(DeliveryId(10))
 
 
 async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) -> None:
@@ -284,10 +285,10 @@ async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) 
     await queue(store, samples, mail, samples.outgoing(2, 1001), samples.outgoing(3, 1002))
     await claim(store, samples)
 
-    row = await store.delivery(10)
+    row = await store.delivery(DeliveryId(10))
 
     assert row is not None
-    assert (row.mail_id, row.case_id, row.notice, row.message_id, row.address) == (
+    assert (row.outgoing_id, row.case_id, row.notice, row.message_id, row.address) == (
         1,
         1001,
         "acknowledgement",
@@ -300,7 +301,7 @@ async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) 
     assert [row.id for row in await store.deliveries_of(CaseId(1001))] == [10, 20]
     assert await store.outgoing_raw(OutgoingId(1)) == mail.raw
     assert await store.outgoing_raw(OutgoingId(9)) is None
-    assert await store.delivery(99) is None
+    assert await store.delivery(DeliveryId(99)) is None
 
 
 async def test_a_message_id_is_used_once(store: Store, samples: Samples) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.store import outbox
-from mailcase.store.rows import DeliveryResult, DeliveryState, NewDelivery, OutgoingMail
+from mailcase.store.rows.outbox import DeliveryId, DeliveryResult, DeliveryState, NewDelivery, OutgoingMail
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATEST = START + timedelta(days=10_000)
@@ -53,7 +53,9 @@ class Office:
             envelope_from="desk@example.org",
             raw=b"",
             created_at=self.now,
-            deliveries=tuple(NewDelivery(id=next(self._numbers), address=address) for address in sorted(addresses)),
+            deliveries=tuple(
+                NewDelivery(id=DeliveryId(next(self._numbers)), address=address) for address in sorted(addresses)
+            ),
             is_held=is_held,
         )
         outbox.add(self._database, [mail])

@@ -24,7 +24,8 @@ from mailcase.core.case import CaseId, MailId
 from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.store import sqlite
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import CaseFilter, Wanted
+from mailcase.store.rows.cases import CaseFilter
+from mailcase.store.rows.lookup import Wanted
 from mailcase.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from mailcase.store import cases, ids, inbox, lookup, mailboxes, outbox, saving
-from mailcase.store.rows import CaseFilter
+from mailcase.store.rows.cases import CaseFilter
 
 MODULES: tuple[ModuleType, ...] = (cases, ids, inbox, lookup, mailboxes, outbox, saving)
 

@@ -13,7 +13,7 @@ from mailcase.cli.render_mail import mail_list, mail_show
 from mailcase.cli.session import Session, perform
 from mailcase.cli.times import parse_time
 from mailcase.log import safe_text
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 
 @click.group(cls=Group)

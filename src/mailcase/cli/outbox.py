@@ -8,7 +8,7 @@ from mailcase.cli.mail import show_raw
 from mailcase.cli.options import Group
 from mailcase.cli.render_mail import outbox_list, outbox_show
 from mailcase.cli.session import perform
-from mailcase.store.rows import DeliveryState
+from mailcase.store.rows.outbox import DeliveryState
 
 delivery_argument = click.argument("delivery_id", metavar="ID", type=click.IntRange(min=1))
 

@@ -30,7 +30,8 @@ from mailcase.core.case import MailboxName, MailId
 from mailcase.errors import AppError, CommandRefused
 from mailcase.inbound.protocol import Json, Request
 from mailcase.inbound.smtp import Listener
-from mailcase.store.rows import Accepted, FolderState, NewMail
+from mailcase.store.rows.inbox import Accepted, NewMail
+from mailcase.store.rows.mailboxes import FolderState
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mailcase.clock import Clock
 from mailcase.config.settings import Settings
-from mailcase.core.case import ActorId, CaseId, MailboxName, MailId, OutgoingId, PersonId, ProcessName, reference
+from mailcase.core.case import ActorId, CaseId, MailboxName, MailId, PersonId, ProcessName, reference
 from mailcase.desk import operations, views
 from mailcase.desk.arguments import Arguments
 from mailcase.errors import CommandRefused
@@ -19,8 +19,9 @@ from mailcase.handlers.notices import NoticeWriter
 from mailcase.inbound.progress import Progress
 from mailcase.inbound.protocol import Exit, Json, Request, Response
 from mailcase.log import get_logger
-from mailcase.store.port import Store
-from mailcase.store.rows import CaseFilter
+from mailcase.store.port import Records
+from mailcase.store.rows.cases import CaseFilter
+from mailcase.store.rows.outbox import DeliveryId
 from mailcase.wakes import Wakes
 
 log = get_logger()
@@ -47,7 +48,7 @@ class Desk:
         self,
         *,
         settings: Settings,
-        store: Store,
+        store: Records,
         commands: CommandHandler,
         writer: NoticeWriter,
         book: AddressBook,
@@ -194,18 +195,18 @@ class Desk:
         return Response(data=[views.delivery_row(row) for row in rows])
 
     async def _outbox_show(self, asked: Asked) -> Response:
-        delivery_id = asked.arguments.number("id")
+        delivery_id = DeliveryId(asked.arguments.number("id"))
         row = await self._store.delivery(delivery_id)
         if row is None:
             raise CommandRefused(f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are")
         shown = views.delivery_row(row)
         if asked.arguments.flag("raw"):
-            shown["raw"] = _base64(await self._store.outgoing_raw(OutgoingId(row.mail_id)))
+            shown["raw"] = _base64(await self._store.outgoing_raw(row.outgoing_id))
         return Response(data=shown)
 
     async def _outbox_retry(self, asked: Asked) -> Response:
         person = self._person(asked.request)
-        delivery_id = asked.arguments.number("id")
+        delivery_id = DeliveryId(asked.arguments.number("id"))
         if not await self._store.retry_delivery(delivery_id, now=self._clock.now()):
             raise CommandRefused(f"delivery {delivery_id} was sent, or is being sent; it cannot be tried again")
         self._wakes.outbox.set()
@@ -214,7 +215,7 @@ class Desk:
 
     async def _outbox_cancel(self, asked: Asked) -> Response:
         person = self._person(asked.request)
-        delivery_id = asked.arguments.number("id")
+        delivery_id = DeliveryId(asked.arguments.number("id"))
         if not await self._store.cancel_delivery(delivery_id):
             raise CommandRefused(f"delivery {delivery_id} is not waiting to be sent; there is nothing to cancel")
         self._wakes.outbox.set()

@@ -37,7 +37,7 @@ from mailcase.handlers.notices import NoticeWriter
 from mailcase.handlers.workspace import Workspace
 from mailcase.mail.message import Address
 from mailcase.outbound.letter import OutgoingAttachment, is_writable_address
-from mailcase.store.rows import Role
+from mailcase.store.rows.cases import Role
 
 #: Makes the plan of one operation from its arguments, for one person.
 Planner = Callable[[Arguments, ActorId], Plan]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from mailcase.core import events, labels, sla
 from mailcase.core.case import Holder, PartyId, TextId, Wait, reference
 from mailcase.core.events import Event
-from mailcase.store.rows import Party
+from mailcase.store.rows.cases import Party
 
 
 class Storyteller:

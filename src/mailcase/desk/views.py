@@ -10,7 +10,10 @@ from mailcase.core import assignment, labels
 from mailcase.core.case import MailboxName, Wait, reference
 from mailcase.desk.timeline import Storyteller
 from mailcase.inbound.protocol import Json
-from mailcase.store.rows import CaseBundle, DeliveryRow, DeliveryState, MailboxState, MailRow, Role
+from mailcase.store.rows.cases import CaseBundle, Role
+from mailcase.store.rows.inbox import MailRow
+from mailcase.store.rows.mailboxes import MailboxState
+from mailcase.store.rows.outbox import DeliveryRow, DeliveryState
 
 #: Participants as the operator sees them: who gets mail of ours, or may join.
 _SHOWN_ROLES = frozenset(Role)
@@ -118,7 +121,7 @@ def delivery_row(row: DeliveryRow) -> dict[str, Json]:
     """A delivery as `outbox list` has it."""
     return {
         "id": row.id,
-        "mail_id": row.mail_id,
+        "mail_id": row.outgoing_id,
         "case": reference(row.case_id),
         "notice": row.notice,
         "message_id": row.message_id,

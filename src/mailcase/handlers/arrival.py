@@ -11,7 +11,8 @@ from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.outcome import Trace, outcome_of
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.workspace import Workspace
-from mailcase.store.rows import Anchor, MailOutcome, Outcome, Party, Reason, Role, Taken
+from mailcase.store.rows.cases import Anchor, Party, Role, Taken
+from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason
 
 #: Stands for the sender of a mail that names none.
 NOBODY = "nobody@without-sender.invalid"

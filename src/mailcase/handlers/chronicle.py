@@ -18,7 +18,8 @@ from mailcase.core.refusal import Refused
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
-from mailcase.store.rows import MailOutcome, OutgoingMail
+from mailcase.store.rows.inbox import MailOutcome
+from mailcase.store.rows.outbox import OutgoingMail
 
 log = get_logger()
 

@@ -12,7 +12,7 @@ from mailcase.handlers.chronicle import log_refusal
 from mailcase.handlers.transaction import Transactions, again_on_conflict
 from mailcase.handlers.workspace import Workspace
 from mailcase.store.port import Point
-from mailcase.store.rows import Wanted
+from mailcase.store.rows.lookup import Wanted
 
 #: Makes the commands of one operation, one after the other: the second sees the case as the first left it.
 Plan = Callable[[Workspace, Case], Iterable[Command]]

@@ -11,7 +11,8 @@ from mailcase.handlers.transaction import Transactions
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
 from mailcase.store.port import Point
-from mailcase.store.rows import DeliveryResult, DeliveryState, Wanted
+from mailcase.store.rows.lookup import Wanted
+from mailcase.store.rows.outbox import DeliveryResult, DeliveryState
 
 log = get_logger()
 
@@ -26,7 +27,7 @@ class Attempted:
     """A delivery that was attempted, with what came of it."""
 
     result: DeliveryResult
-    mail_id: OutgoingId
+    outgoing_id: OutgoingId
     case_id: CaseId
     address: str
 
@@ -65,7 +66,7 @@ class DeliveryHandler:
             ReportUndelivered(
                 at=workspace.moment(case, workspace.now),
                 by=SYSTEM,
-                mail=attempted.mail_id,
+                mail=attempted.outgoing_id,
                 cause=_CAUSES[attempted.result.state],
             ),
         )
@@ -78,7 +79,7 @@ def _log_attempt(attempted: Attempted) -> None:
     write(
         "delivery_settled",
         delivery_id=result.id,
-        outgoing_id=attempted.mail_id,
+        outgoing_id=attempted.outgoing_id,
         case=reference(attempted.case_id),
         to=attempted.address,
         state=result.state,

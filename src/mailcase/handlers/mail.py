@@ -22,7 +22,9 @@ from mailcase.handlers.transaction import Transactions
 from mailcase.mail.classify import may_be_from_a_mail_system
 from mailcase.mail.kind import Kind
 from mailcase.store.port import Point
-from mailcase.store.rows import MailOutcome, Outcome, Reason, Role, Wanted
+from mailcase.store.rows.cases import Role
+from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason
+from mailcase.store.rows.lookup import Wanted
 
 #: How a mail ended on one case.
 _Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from mailcase.core.case import Case, CaseId, reference
 from mailcase.handlers.arrival import Arrival
 from mailcase.mail.clues import Clues
-from mailcase.store.rows import Anchor, Reason, Role
+from mailcase.store.rows.cases import Anchor, Role
+from mailcase.store.rows.inbox import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,8 @@ from mailcase.outbound.letter import (
 )
 from mailcase.outbound.templates import TemplateFailure, Templates, shipped_folder
 from mailcase.outbound.view import NoticeView, excerpt, greeting_name
-from mailcase.store.rows import Anchor, NewDelivery, OutgoingMail
+from mailcase.store.rows.cases import Anchor
+from mailcase.store.rows.outbox import NewDelivery, OutgoingMail
 
 log = get_logger()
 

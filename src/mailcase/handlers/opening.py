@@ -11,7 +11,7 @@ from mailcase.core.routing import Routed, RoutingFacts, choose_route, choose_wil
 from mailcase.errors import PermanentError
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.read import ReadMail
-from mailcase.store.rows import Role
+from mailcase.store.rows.cases import Role
 
 NO_SUBJECT = "(no subject)"
 #: What a closed case hands on to the case that continues it (EM-25), and as what.

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mailcase.core.case import CaseId
 from mailcase.handlers.read import ReadMail
-from mailcase.store.rows import MailOutcome, Outcome, Reason, TraceStep
+from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason, TraceStep
 
 EVIDENCE_LIMIT = 300
 

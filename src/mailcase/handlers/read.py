@@ -13,7 +13,7 @@ from mailcase.mail.clues import Clues
 from mailcase.mail.kind import Bounce, Classification
 from mailcase.mail.message import Address, Message
 from mailcase.mail.signing import KeyRing
-from mailcase.store.rows import ClaimedMail
+from mailcase.store.rows.inbox import ClaimedMail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from mailcase.core import deadlines
 from mailcase.core.case import CaseId
 from mailcase.errors import ConfigError, Problem
 from mailcase.log import get_logger
-from mailcase.store.port import Store
+from mailcase.store.port import Timetable
 
 log = get_logger()
 
@@ -17,7 +17,7 @@ log = get_logger()
 BATCH = 500
 
 
-async def refresh_deadlines(store: Store, settings: Settings, *, batch: int = BATCH) -> None:
+async def refresh_deadlines(store: Timetable, settings: Settings, *, batch: int = BATCH) -> None:
     """Computes `wake_at` and `window_at` of every open case anew.
 
     Raises:

@@ -16,7 +16,7 @@ from mailcase.handlers.transaction import Transactions
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
 from mailcase.store.port import Point
-from mailcase.store.rows import Wanted
+from mailcase.store.rows.lookup import Wanted
 
 log = get_logger()
 

@@ -10,8 +10,8 @@ from mailcase.config.settings import Settings
 from mailcase.errors import Conflict
 from mailcase.handlers.chronicle import log_workspace
 from mailcase.handlers.workspace import Workspace, Writer
-from mailcase.store.port import Point, Store
-from mailcase.store.rows import Wanted
+from mailcase.store.port import Cases, Point
+from mailcase.store.rows.lookup import Wanted
 from mailcase.wakes import Wakes
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ TRIES = 5
 class Transactions:
     """Makes workspaces from one look-up and saves them in one commit."""
 
-    def __init__(self, *, store: Store, settings: Settings, writer: Writer, clock: Clock, wakes: Wakes) -> None:
+    def __init__(self, *, store: Cases, settings: Settings, writer: Writer, clock: Clock, wakes: Wakes) -> None:
         self._store = store
         self._wakes = wakes
         self._settings = settings

@@ -33,20 +33,11 @@ from mailcase.core.refusal import Refused
 from mailcase.errors import PermanentError
 from mailcase.handlers.read import ReadMail
 from mailcase.store.port import Ids
-from mailcase.store.rows import (
-    Anchor,
-    Changes,
-    DeliveryResult,
-    Known,
-    MailOutcome,
-    OutgoingMail,
-    Participant,
-    Party,
-    Role,
-    SavedCase,
-    Taken,
-    Text,
-)
+from mailcase.store.rows.cases import Anchor, Participant, Party, Role, SavedCase, Taken, Text
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.inbox import MailOutcome
+from mailcase.store.rows.lookup import Known
+from mailcase.store.rows.outbox import DeliveryResult, OutgoingMail
 
 
 class Writer(Protocol):

@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailcase.log import get_logger
-from mailcase.store.port import Store
-from mailcase.store.rows import Accepted, FolderState, NewMail
+from mailcase.store.port import Mailboxes
+from mailcase.store.rows.inbox import Accepted, NewMail
+from mailcase.store.rows.mailboxes import FolderState
 
 log = get_logger()
 
@@ -32,7 +33,7 @@ class Accepts(Protocol):
 class Door:
     """Commits mail and wakes the loop that handles it."""
 
-    def __init__(self, store: Store, wake: asyncio.Event) -> None:
+    def __init__(self, store: Mailboxes, wake: asyncio.Event) -> None:
         self._store = store
         self._wake = wake
         self._under_way: list[NewMail] = []

@@ -27,8 +27,9 @@ from mailcase.inbound.imap_errors import ImapRefused, ImapUnavailable
 from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake_plan import Progress, in_portions, in_sets, is_older
 from mailcase.log import get_logger
-from mailcase.store.port import Store
-from mailcase.store.rows import FolderState, NewMail, Outcome, Reason
+from mailcase.store.port import Mailboxes
+from mailcase.store.rows.inbox import NewMail, Outcome, Reason
+from mailcase.store.rows.mailboxes import FolderState
 
 log = get_logger()
 
@@ -54,7 +55,7 @@ class Intake:
     """Takes the mail of one folder. Outlives connections: it remembers which UIDs need nothing more."""
 
     def __init__(
-        self, mailbox: MailboxName, source: ImapSource, *, door: Door, store: Store, clock: Clock, limits: Limits
+        self, mailbox: MailboxName, source: ImapSource, *, door: Door, store: Mailboxes, clock: Clock, limits: Limits
     ) -> None:
         self._mailbox = mailbox
         self._source = source

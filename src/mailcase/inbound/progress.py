@@ -14,14 +14,14 @@ from datetime import datetime
 from mailcase.clock import Clock
 from mailcase.config.settings import ListenerSource, MailboxSettings
 from mailcase.core.case import MailboxName
-from mailcase.store.port import Store
-from mailcase.store.rows import MailboxState
+from mailcase.store.port import Mailboxes
+from mailcase.store.rows.mailboxes import MailboxState
 
 
 class ListenerPresence:
     """Since when one listener listens without a gap that matters."""
 
-    def __init__(self, mailbox: MailboxName, source: ListenerSource, *, store: Store, clock: Clock) -> None:
+    def __init__(self, mailbox: MailboxName, source: ListenerSource, *, store: Mailboxes, clock: Clock) -> None:
         self._mailbox = mailbox
         self._source = source
         self._store = store
@@ -65,7 +65,7 @@ class Progress:
         self,
         mailboxes: Mapping[MailboxName, MailboxSettings],
         *,
-        store: Store,
+        store: Mailboxes,
         clock: Clock,
         under_way_since: Callable[[], datetime | None],
     ) -> None:

@@ -32,7 +32,7 @@ from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.inbound.accept import Accepts
 from mailcase.log import get_logger
 from mailcase.mail import received
-from mailcase.store.rows import Accepted, NewMail
+from mailcase.store.rows.inbox import Accepted, NewMail
 
 log = get_logger()
 
@@ -89,11 +89,6 @@ class Listener:
         if self._server is None or not self._server.sockets:
             return self._source.port
         return int(self._server.sockets[0].getsockname()[1])
-
-    @property
-    def is_listening(self) -> bool:
-        """New connections are taken."""
-        return self._server is not None and self._server.is_serving()
 
     async def start(self) -> None:
         """Begins to listen. Raises PermanentError when the address cannot be had."""

@@ -25,8 +25,8 @@ from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake import Intake, Look
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.store.port import Store
-from mailcase.store.rows import MailboxState
+from mailcase.store.port import Mailboxes
+from mailcase.store.rows.mailboxes import MailboxState
 
 log = get_logger()
 
@@ -55,7 +55,7 @@ class ImapWatcher:
         settings: MailboxSettings,
         *,
         door: Door,
-        store: Store,
+        store: Mailboxes,
         clock: Clock,
         entropy: Entropy,
         offload: Offload,

@@ -88,7 +88,3 @@ class Message:
     def header(self, name: str) -> str | None:
         """The first value of a header, None when absent. `name` in lower case."""
         return next((value for key, value in self.headers if key == name), None)
-
-    def header_all(self, name: str) -> tuple[str, ...]:
-        """Every value of a header, in order. `name` in lower case."""
-        return tuple(value for key, value in self.headers if key == name)

@@ -12,7 +12,7 @@ from typing import Self
 from mailcase.config.settings import MaildirRelay
 from mailcase.errors import AppError
 from mailcase.outbound.port import Attempt, BeforeData
-from mailcase.store.rows import ClaimedOutgoing, DeliveryState
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryState
 
 
 class MaildirOutbox:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from mailcase.store.rows import ClaimedOutgoing, DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 
 #: Awaited once per mail, just before its first byte goes out, with the deliveries that the relay has agreed to: the
 #: journal commit (L32). When it raises an AppError, those deliveries come back QUEUED and nothing was sent.

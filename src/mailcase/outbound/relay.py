@@ -30,7 +30,7 @@ from mailcase.log import get_logger, without_secret
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.outbound.verdicts import Verdicts, verdict
 from mailcase.outbound.wire import on_the_wire, one_line
-from mailcase.store.rows import ClaimedOutgoing, DeliveryState
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryState
 
 log = get_logger()
 

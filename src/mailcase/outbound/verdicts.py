@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailcase.outbound.port import Attempt
 from mailcase.outbound.wire import address_problem
-from mailcase.store.rows import ClaimedDelivery, DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import ClaimedDelivery, DeliveryId, DeliveryState
 
 #: These speak of our login or of TLS, not of the mail: an operator puts it right, so no mail may be lost by them.
 _ABOUT_OUR_LOGIN = frozenset({530, 534, 535, 538})

@@ -1,1 +1,1 @@
-"""What survives a crash. The others see `port.py` and its `rows.py`; `sqlite.py` fills the port."""
+"""What survives a crash. The others see `port.py` and its `rows`; `sqlite.py` fills the port."""

@@ -12,7 +12,7 @@ from mailcase.core.case import Case, CaseId, LinkKind, MailId, PartyId, TextId
 from mailcase.store.codec import EVENTS, case_from_json
 from mailcase.store.columns import Value, Values, execute_all, from_micros, json_list, select, storable, to_micros
 from mailcase.store.lookup import message_ids_of, participants_of, party_of
-from mailcase.store.rows import CaseBundle, CaseFilter, Party, RecordedEvent, Role
+from mailcase.store.rows.cases import CaseBundle, CaseFilter, Party, RecordedEvent, Role
 
 # ---- time ------------------------------------------------------------------------------------------------------------
 

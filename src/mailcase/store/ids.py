@@ -7,7 +7,7 @@ from itertools import count
 
 from mailcase.core.case import CaseId, MailId, OutgoingId, PartyId, TextId
 from mailcase.store.columns import select
-from mailcase.store.rows import DeliveryId
+from mailcase.store.rows.outbox import DeliveryId
 
 #: Numbers of cases begin after this, so that they look like numbers of cases.
 CASES_AFTER = 1000
@@ -50,4 +50,4 @@ class IdsInMemory:
         return OutgoingId(next(self._outgoing))
 
     def delivery(self) -> DeliveryId:
-        return next(self._deliveries)
+        return DeliveryId(next(self._deliveries))

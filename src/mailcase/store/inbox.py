@@ -23,7 +23,8 @@ from mailcase.store.columns import (
     texts_of,
     to_micros,
 )
-from mailcase.store.rows import Accepted, ClaimedMail, FolderState, MailOutcome, MailRow, NewMail, Outcome, TraceStep
+from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailOutcome, MailRow, NewMail, Outcome, TraceStep
+from mailcase.store.rows.mailboxes import FolderState
 
 # ---- C1: mail becomes ours -------------------------------------------------------------------------------------------
 

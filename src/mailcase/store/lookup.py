@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailcase.core.case import Case, CaseId, MailId, OutgoingId, PartyId
 from mailcase.store.codec import case_from_json
 from mailcase.store.columns import json_list, select
-from mailcase.store.rows import Anchor, Known, Party, Role, SentMail, Taken, Wanted
+from mailcase.store.rows.cases import Anchor, Party, Role, Taken
+from mailcase.store.rows.lookup import Known, SentMail, Wanted
 
 ANCHORS = """
 SELECT message_id, address, case_id, is_seen FROM anchors

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from mailcase.core.case import MailboxName
 from mailcase.store.columns import execute, from_micros, json_list, select, storable, to_micros
-from mailcase.store.rows import FolderState, MailboxState, Outcome
+from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.mailboxes import FolderState, MailboxState
 
 SAVE_FOLDER = """
 INSERT INTO folder_state (mailbox, folder, uidvalidity, last_uid, started_at)

@@ -14,7 +14,7 @@ from itertools import groupby
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
 from mailcase.store.columns import Values, execute, execute_all, from_micros, json_list, select, storable, to_micros
-from mailcase.store.rows import (
+from mailcase.store.rows.outbox import (
     ClaimedDelivery,
     ClaimedOutgoing,
     DeliveryId,
@@ -139,7 +139,8 @@ def _claimed_mail(rows: Sequence[sqlite3.Row]) -> ClaimedOutgoing:
         raw=first["raw"],
         created_at=from_micros(first["created_at"]),
         deliveries=tuple(
-            ClaimedDelivery(id=row["delivery_id"], address=row["address"], attempts=row["attempts"]) for row in rows
+            ClaimedDelivery(id=DeliveryId(row["delivery_id"]), address=row["address"], attempts=row["attempts"])
+            for row in rows
         ),
     )
 
@@ -265,8 +266,8 @@ def cancel(database: sqlite3.Connection, delivery_id: DeliveryId) -> bool:
 
 def _delivery_row(row: sqlite3.Row) -> DeliveryRow:
     return DeliveryRow(
-        id=row["id"],
-        mail_id=OutgoingId(row["outgoing_id"]),
+        id=DeliveryId(row["id"]),
+        outgoing_id=OutgoingId(row["outgoing_id"]),
         case_id=CaseId(row["case_id"]),
         notice=row["notice"],
         message_id=row["message_id"],

@@ -1,4 +1,5 @@
-"""The port to the database: one method per commit of the path (DESIGN 3), and the reads. Its rows are in `rows.py`.
+"""The port to the database: one method per commit of the path (DESIGN 3), and the reads; a protocol for each who asks.
+Its rows are in `rows`.
 
 Every method may raise `StoreUnavailable`; then nothing of it was kept. Every read of several rows has an order. Ids are
 given by `Ids`, before the commit.
@@ -12,24 +13,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId, PartyId, TextId
-from mailcase.store.rows import (
-    Accepted,
-    CaseBundle,
-    CaseFilter,
-    Changes,
-    ClaimedMail,
-    ClaimedOutgoing,
-    DeliveryId,
-    DeliveryRow,
-    FolderState,
-    Known,
-    MailboxState,
-    MailRow,
-    NewMail,
-    Outcome,
-    Recovered,
-    Wanted,
-)
+from mailcase.store.rows.cases import CaseBundle, CaseFilter
+from mailcase.store.rows.changes import Changes, Recovered
+from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailRow, NewMail, Outcome
+from mailcase.store.rows.lookup import Known, Wanted
+from mailcase.store.rows.mailboxes import FolderState, MailboxState
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
 
 
 class Point(StrEnum):
@@ -67,27 +56,33 @@ class Ids(Protocol):
     def delivery(self) -> DeliveryId: ...
 
 
-class Store(Protocol):
-    """Everything the daemon may ask of its database."""
+class Saving(Protocol):
+    """C3, commands, ticks, C5: whatever one stimulus changes."""
+
+    async def save(self, point: Point, changes: Changes, *, now: datetime) -> None:
+        """Saves everything in one commit. `now` becomes recorded_at.
+
+        Raises:
+            Conflict: a case has another version than `loaded_version`, an anchor or unit was taken meanwhile, or a mail
+                has ended already.
+            PermanentError: the changes do not fit together, e.g. an event of a case that does not exist.
+
+        """
+        ...
+
+
+class Cases(Saving, Protocol):
+    """What a stimulus is decided on; for the handlers."""
 
     @property
     def ids(self) -> Ids: ...
 
-    @property
-    def revision(self) -> str:
-        """The revision of the tables."""
-        ...
+    async def look_up(self, wanted: Wanted) -> Known: ...
 
-    async def close(self) -> None: ...
 
-    async def recover(self, *, now: datetime) -> Recovered:
-        """Voids the claims of an earlier life; attempts stay counted. Called once at start, before any loop.
+class Mailboxes(Protocol):
+    """C1, and how far each mailbox has been read; for what takes mail in."""
 
-        An interrupted delivery is answered again at the next start, until a `DeliveryResult` was saved for it.
-        """
-        ...
-
-    # -- C1
     async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
         """Commits mails, and how far the folder has been read; answers in the order given. Known ones change nothing.
 
@@ -109,7 +104,16 @@ class Store(Protocol):
         """
         ...
 
-    # -- C2
+    async def oldest_pending_at(self) -> datetime | None:
+        """The earliest arrival among the mails without an outcome, claimed or not; None when there are none. Windows
+        wait for them: a mail that is ours but not handled yet may still answer what a window is about to close.
+        """
+        ...
+
+
+class Inbox(Saving, Protocol):
+    """C2: mail to be handled; for its worker."""
+
     async def claim_inbox(
         self, *, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
     ) -> tuple[ClaimedMail, ...]:
@@ -122,29 +126,10 @@ class Store(Protocol):
         """Gives claimed mails back; `attempt_counts=False` (a clean stop) takes the attempt back too."""
         ...
 
-    async def pending_count(self) -> int: ...
 
-    async def oldest_pending_at(self) -> datetime | None:
-        """The earliest arrival among the mails without an outcome, claimed or not; None when there are none. Windows
-        wait for them: a mail that is ours but not handled yet may still answer what a window is about to close.
-        """
-        ...
+class Timetable(Protocol):
+    """When time changes a case; for the worker of due cases, and for a change of the process file."""
 
-    # -- look-up and C3, commands, ticks, C5
-    async def look_up(self, wanted: Wanted) -> Known: ...
-
-    async def save(self, point: Point, changes: Changes, *, now: datetime) -> None:
-        """Saves everything in one commit. `now` becomes recorded_at.
-
-        Raises:
-            Conflict: a case has another version than `loaded_version`, an anchor or unit was taken meanwhile, or a mail
-                has ended already.
-            PermanentError: the changes do not fit together, e.g. an event of a case that does not exist.
-
-        """
-        ...
-
-    # -- time
     async def due_cases(
         self, *, now: datetime, windows_through: datetime | None, limit_count: int, after: CaseId | None = None
     ) -> tuple[Case, ...]:
@@ -175,7 +160,10 @@ class Store(Protocol):
         """Number of cases that are not closed, per process name."""
         ...
 
-    # -- C4, J
+
+class Outbox(Saving, Protocol):
+    """C4 and J: mail to be sent; for its workers."""
+
     async def claim_outbox(
         self, *, now: datetime, limit_count: int, lease_until: datetime
     ) -> tuple[ClaimedOutgoing, ...]:
@@ -195,8 +183,19 @@ class Store(Protocol):
         """When the earliest queued or deferred delivery is due; None when there is none."""
         ...
 
-    # -- the operator's desk
+
+class Records(Protocol):
+    """What an operator looks at and changes by hand; for the desk."""
+
+    @property
+    def revision(self) -> str:
+        """The revision of the tables."""
+        ...
+
+    async def mailbox_states(self) -> Mapping[MailboxName, MailboxState]: ...
+    async def pending_count(self) -> int: ...
     async def bundle(self, case_id: CaseId) -> CaseBundle | None: ...
+
     async def list_cases(self, wanted: CaseFilter) -> tuple[CaseBundle, ...]:
         """Newest change first; timelines, mail ids and message ids left empty."""
         ...
@@ -204,12 +203,15 @@ class Store(Protocol):
     async def list_mails(
         self, *, outcome: str | None, mailbox: str | None, since: datetime | None, limit_count: int
     ) -> tuple[MailRow, ...]: ...
+
     async def mail(self, mail_id: MailId) -> MailRow | None: ...
+
     async def find_mail(self, message_id: str) -> MailRow | None:
         """The newest mail with that Message-ID (without brackets)."""
         ...
 
     async def raw(self, mail_id: MailId) -> bytes | None: ...
+
     async def retry_mail(self, mail_id: MailId) -> bool:
         """Puts a parked or unhandled mail back to pending with no attempts; False when it is neither, or was kept
         without its bytes.
@@ -218,12 +220,26 @@ class Store(Protocol):
 
     async def list_deliveries(self, *, state: str | None, limit_count: int) -> tuple[DeliveryRow, ...]: ...
     async def delivery(self, delivery_id: DeliveryId) -> DeliveryRow | None: ...
-    async def outgoing_raw(self, mail_id: OutgoingId) -> bytes | None: ...
+    async def outgoing_raw(self, outgoing_id: OutgoingId) -> bytes | None: ...
     async def deliveries_of(self, case_id: CaseId) -> tuple[DeliveryRow, ...]: ...
+
     async def retry_delivery(self, delivery_id: DeliveryId, *, now: datetime) -> bool:
         """Queues a deferred, failed, unknown, cancelled or held delivery for now; False otherwise."""
         ...
 
     async def cancel_delivery(self, delivery_id: DeliveryId) -> bool:
         """Cancels a queued, held or deferred delivery; False otherwise."""
+        ...
+
+
+class Store(Cases, Mailboxes, Inbox, Timetable, Outbox, Records, Protocol):
+    """Everything, for those who open the store and start the rest."""
+
+    async def close(self) -> None: ...
+
+    async def recover(self) -> Recovered:
+        """Voids the claims of an earlier life; attempts stay counted. Called once at start, before any loop.
+
+        An interrupted delivery is answered again at the next start, until a `DeliveryResult` was saved for it.
+        """
         ...

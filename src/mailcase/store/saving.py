@@ -12,7 +12,8 @@ from mailcase.errors import Conflict
 from mailcase.store import inbox, outbox
 from mailcase.store.codec import EVENTS, case_to_json
 from mailcase.store.columns import Values, execute_all, storable, to_micros
-from mailcase.store.rows import Anchor, Changes, Participant, Party, SavedCase, Taken, Text
+from mailcase.store.rows.cases import Anchor, Participant, Party, SavedCase, Taken, Text
+from mailcase.store.rows.changes import Changes
 
 ADD_CASE = """
 INSERT INTO cases (id, version, process, status, queue, assignee, owner, requester_id, subject_id, is_highlighted,

@@ -26,24 +26,12 @@ from mailcase.log import get_logger
 from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
 from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows import (
-    Accepted,
-    CaseBundle,
-    CaseFilter,
-    Changes,
-    ClaimedMail,
-    ClaimedOutgoing,
-    DeliveryId,
-    DeliveryRow,
-    FolderState,
-    Known,
-    MailboxState,
-    MailRow,
-    NewMail,
-    Outcome,
-    Recovered,
-    Wanted,
-)
+from mailcase.store.rows.cases import CaseBundle, CaseFilter
+from mailcase.store.rows.changes import Changes, Recovered
+from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailRow, NewMail, Outcome
+from mailcase.store.rows.lookup import Known, Wanted
+from mailcase.store.rows.mailboxes import FolderState, MailboxState
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
 
 log = get_logger()
 
@@ -147,7 +135,7 @@ class SqliteStore:
             raise StoreUnavailable("the store is closed")
         return await _run(self._reader, lambda database: _snapshot(database, work))
 
-    async def recover(self, *, now: datetime) -> Recovered:
+    async def recover(self) -> Recovered:
         def work(database: sqlite3.Connection) -> Recovered:
             inbox_released = inbox.release_all(database)
             outbox_released, unknown = outbox.recover(database)
@@ -273,8 +261,8 @@ class SqliteStore:
     async def delivery(self, delivery_id: DeliveryId) -> DeliveryRow | None:
         return await self._read(lambda database: outbox.delivery(database, delivery_id))
 
-    async def outgoing_raw(self, mail_id: OutgoingId) -> bytes | None:
-        return await self._read(lambda database: outbox.outgoing_raw(database, mail_id))
+    async def outgoing_raw(self, outgoing_id: OutgoingId) -> bytes | None:
+        return await self._read(lambda database: outbox.outgoing_raw(database, outgoing_id))
 
     async def deliveries_of(self, case_id: CaseId) -> tuple[DeliveryRow, ...]:
         return await self._read(lambda database: outbox.deliveries_of(database, case_id))

@@ -13,7 +13,7 @@ from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.handlers.transaction import again_on_conflict
 from mailcase.inbound.progress import Progress
 from mailcase.log import get_logger
-from mailcase.store.port import Store
+from mailcase.store.port import Timetable
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 
@@ -29,7 +29,7 @@ class DueWorker:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Timetable,
         handler: TickHandler,
         progress: Progress,
         clock: Clock,

@@ -18,8 +18,9 @@ from mailcase.handlers.read import ReadMail
 from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, ClaimedMail, MailOutcome, Outcome, Reason
+from mailcase.store.port import Inbox, Point
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.inbox import ClaimedMail, MailOutcome, Outcome, Reason
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 
@@ -38,7 +39,7 @@ class InboxWorker:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Inbox,
         reader: Reads,
         handler: MailHandler,
         clock: Clock,

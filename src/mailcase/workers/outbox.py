@@ -18,8 +18,9 @@ from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt, Outlet, OutletSession
 from mailcase.outbound.retry import next_attempt_at
 from mailcase.outbound.wire import one_line
-from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, ClaimedOutgoing, DeliveryId, DeliveryResult, DeliveryState
+from mailcase.store.port import Outbox, Point
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryResult, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.pauses import Pauses
 
@@ -35,7 +36,7 @@ class OutboxWorker:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Outbox,
         outlet: Outlet,
         handler: DeliveryHandler,
         clock: Clock,
@@ -157,7 +158,7 @@ class OutboxWorker:
                     limits=self._limits,
                     jitter=self._entropy.uniform(),
                 ),
-                mail_id=mail.id,
+                outgoing_id=mail.id,
                 case_id=mail.case_id,
                 address=deliveries[attempt.id].address,
             )
@@ -177,7 +178,7 @@ class OutboxWorker:
             return False
         except Exception:
             # Rather an effect on the case less than a mail sent twice.
-            log.exception("settle_failed", outgoing_id=attempted[0].mail_id)
+            log.exception("settle_failed", outgoing_id=attempted[0].outgoing_id)
             return await self._try_to_settle_alone(attempted)
         return True
 
