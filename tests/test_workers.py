@@ -27,7 +27,7 @@ from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows.inbox import NewMail, Outcome
+from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DUE_BATCH, DueWorker
@@ -96,7 +96,7 @@ class Bench:
         await self.app.store.accept(mails)
 
     async def attempts(self) -> list[int]:
-        rows = await self.app.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=100)
+        rows = await self.app.store.list_mails(MailFilter(), limit_count=100)
         return [row.attempts for row in rows]
 
     async def pending(self) -> int:
@@ -224,7 +224,7 @@ async def test_a_mail_whose_attempts_never_finished_is_parked_without_being_read
             )
             await here.app.store.recover()
         await here.app._inbox_worker().work_once()
-        (mail,) = await here.app.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=1)
+        (mail,) = await here.app.store.list_mails(MailFilter(), limit_count=1)
 
     assert mail.outcome is Outcome.PARKED
     assert mail.reason == "attempts-used-up: its handling did not finish in any attempt"

@@ -67,16 +67,23 @@ LOOKING: list[tuple[list[str], str, dict[str, Json]]] = [
             "p@example.net",
         ],
         "case.list",
-        {"status": "to-do", "queue": "support", "assignee": "ann", "requester": "p@example.net", "list": None},
+        {
+            "status": "to-do",
+            "queue": "support",
+            "assignee": "ann",
+            "requester": "p@example.net",
+            "list": None,
+            "limit": 200,
+        },
     ),
     (["case", "show", "[1-C]"], "case.show", {"ref": "1-C"}),
     (
         ["mail", "list", "--outcome", "parked", "--mailbox", "desk", "--since", "2026-01-02"],
         "mail.list",
-        {"outcome": "parked", "mailbox": "desk", "since": "2026-01-01T23:00:00Z"},
+        {"outcome": "parked", "mailbox": "desk", "since": "2026-01-01T23:00:00Z", "limit": 200},
     ),
     (["mail", "show", "7"], "mail.show", {"id": 7, "raw": False}),
-    (["outbox", "list", "--state", "failed"], "outbox.list", {"state": "failed"}),
+    (["outbox", "list", "--state", "failed"], "outbox.list", {"state": "failed", "limit": 200}),
     (["outbox", "show", "3"], "outbox.show", {"id": 3, "raw": False}),
     (["mailbox", "list"], "mailbox.list", {}),
     (["mailbox", "check"], "mailbox.check", {"name": None}),
@@ -337,6 +344,39 @@ def test_json_is_what_the_daemon_answered_in_ascii(
     assert result.exit_code == 0
     assert result.stdout.isascii()
     assert json.loads(result.stdout) == data
+
+
+def test_a_list_says_what_its_limit_leaves_out(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    daemon.response = Response(data=[DELIVERY], more=41)
+
+    result = mailcase("outbox", "list", "--limit", "1")
+
+    assert daemon.request.arguments["limit"] == 1
+    assert result.stdout.splitlines()[-1] == "and 41 more; --limit N shows so many"
+
+
+def test_json_has_the_whole_list_page_by_page(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    """A row that moved between two pages is there once."""
+    rows: list[Json] = [DELIVERY | {"id": number} for number in (5, 4, 4, 3)]
+
+    def page(request: Request) -> Response:
+        return Response(data=rows[2:]) if request.arguments["after"] == 4 else Response(data=rows[:2], more=2)
+
+    daemon.response = page
+
+    result = mailcase("outbox", "list", "--json")
+
+    assert [row["id"] for row in json.loads(result.stdout)] == [5, 4, 3]
+    assert [request.arguments["after"] for request in daemon.asked] == [None, 4]
+
+
+def test_json_with_a_limit_is_one_page(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    daemon.response = Response(data=[DELIVERY], more=41)
+
+    result = mailcase("outbox", "list", "--json", "--limit", "1")
+
+    assert json.loads(result.stdout) == [DELIVERY]
+    assert len(daemon.asked) == 1
 
 
 # ---- options everywhere --------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from mailcase.config.reader import load
 from mailcase.config.settings import Limits, Settings
 from mailcase.daemon import Daemon
 from mailcase.inbound.protocol import Json, Request
-from mailcase.store.rows.inbox import MailRow
+from mailcase.store.rows.inbox import MailFilter, MailRow
 
 #: Monday, 10:00 in Paris.
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -103,7 +103,7 @@ class House:
 
     async def mails(self) -> tuple[MailRow, ...]:
         """All mail that came in, in the order of their numbers."""
-        rows = await self.app.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=1000)
+        rows = await self.app.store.list_mails(MailFilter(), limit_count=1000)
         return tuple(sorted(rows, key=lambda row: row.id))
 
     async def outcomes(self) -> list[str]:

@@ -20,7 +20,7 @@ from tests.servers.eventually import eventually
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.app import open_app
-from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.inbox import MailFilter, Outcome
 from mailcase.store.rows.outbox import DeliveryState
 
 MAILCASE = str(Path(sys.executable).with_name("mailcase"))
@@ -91,7 +91,7 @@ async def test_a_stop_under_load_is_quick_and_loses_nothing(tmp_path: Path) -> N
             process.send_signal(signal.SIGTERM)
             await process.wait()
     async with open_app(settings) as app:
-        mails = await app.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=100_000)
+        mails = await app.store.list_mails(MailFilter(), limit_count=100_000)
         deliveries = await app.store.list_deliveries(state=None, limit_count=100_000)
 
     assert ended_with == 0

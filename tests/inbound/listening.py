@@ -15,7 +15,7 @@ from mailcase.core.case import MailboxName
 from mailcase.inbound.accept import Door
 from mailcase.inbound.smtp import Listener
 from mailcase.store.port import Hook
-from mailcase.store.rows.inbox import MailRow
+from mailcase.store.rows.inbox import MailFilter, MailRow
 from mailcase.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ class Desk:
 
     async def mails(self) -> list[MailRow]:
         """The inbox, oldest first."""
-        rows = await self.store.list_mails(outcome=None, mailbox=None, since=None, limit_count=1000)
+        rows = await self.store.list_mails(MailFilter(), limit_count=1000)
         return sorted(rows, key=lambda row: row.id)
 
     async def raws(self) -> list[bytes | None]:

@@ -16,7 +16,7 @@ from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.watcher import ImapWatcher, Pace
 from mailcase.offload import OwnedThread
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows.inbox import MailRow, Outcome
+from mailcase.store.rows.inbox import MailFilter, MailRow, Outcome
 from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.sqlite import SqliteStore
 
@@ -147,7 +147,7 @@ class Watched:
 
     async def mails(self, outcome: Outcome | None = None, name: MailboxName = DESK) -> tuple[MailRow, ...]:
         """Rows in the order in which they were made."""
-        rows = await self.store.list_mails(outcome=outcome, mailbox=name, since=None, limit_count=10_000)
+        rows = await self.store.list_mails(MailFilter(outcome=outcome, mailbox=name), limit_count=10_000)
         return tuple(sorted(rows, key=lambda row: row.id))
 
     async def raws(self, outcome: Outcome | None = None, name: MailboxName = DESK) -> list[bytes | None]:

@@ -407,6 +407,10 @@ async def test_cases_are_listed_by_what_is_asked_newest_change_first(store: Stor
 
     assert await listed(CaseFilter()) == [1003, 1002, 1001]
     assert await listed(CaseFilter(limit=2)) == [1003, 1002]
+    assert await listed(CaseFilter(after=CaseId(1003))) == [1002, 1001]
+    assert await listed(CaseFilter(status="to-do", after=CaseId(1002), limit=5)) == [1001]
+    assert await store.count_cases(CaseFilter(limit=1)) == 3
+    assert await store.count_cases(CaseFilter(status="to-do", after=CaseId(1002))) == 1
     assert await listed(CaseFilter(status="to-do")) == [1002, 1001]
     assert await listed(CaseFilter(queue="support", status="closed")) == [1003]
     assert await listed(CaseFilter(assignee="ann")) == [1002]

@@ -14,7 +14,7 @@ from mailcase.errors import Conflict
 from mailcase.store.port import Point, Store
 from mailcase.store.rows.cases import Taken
 from mailcase.store.rows.changes import Changes
-from mailcase.store.rows.inbox import ClaimedMail, Outcome
+from mailcase.store.rows.inbox import ClaimedMail, MailFilter, Outcome
 from mailcase.store.rows.lookup import Wanted
 from mailcase.store.rows.mailboxes import FolderState, MailboxState
 
@@ -286,12 +286,20 @@ async def test_mails_are_listed_newest_first(store: Store, samples: Samples) -> 
     await store.save(Point.SAVE_MAIL, Changes(outcomes=(samples.ended(2),)), now=samples.at(60))
 
     async def listed(
-        *, outcome: str | None = None, mailbox: str | None = None, since: float | None = None, count: int = 10
+        *,
+        outcome: str | None = None,
+        mailbox: str | None = None,
+        since: float | None = None,
+        after: int | None = None,
+        count: int = 10,
     ) -> list[int]:
         rows = await store.list_mails(
-            outcome=outcome,
-            mailbox=mailbox,
-            since=None if since is None else samples.at(since),
+            MailFilter(
+                outcome=outcome,
+                mailbox=mailbox,
+                since=None if since is None else samples.at(since),
+                after=None if after is None else MailId(after),
+            ),
             limit_count=count,
         )
         return [row.id for row in rows]
@@ -302,6 +310,11 @@ async def test_mails_are_listed_newest_first(store: Store, samples: Samples) -> 
     assert await listed(since=2) == [4, 3, 2]
     assert await listed(outcome="new-case") == [2]
     assert await listed(outcome="pending", mailbox="desk", since=2) == [3]
+    assert await listed(after=3) == [2, 1]
+    assert await listed(outcome="pending", after=3) == [1]
+    assert await store.count_mails(MailFilter()) == 4
+    assert await store.count_mails(MailFilter(mailbox="desk", after=MailId(3))) == 2
+    assert await store.count_mails(MailFilter(outcome="pending", since=samples.at(2))) == 2
 
 
 # ---- mail that is not handled yet ------------------------------------------------------------------------------------

@@ -298,6 +298,10 @@ async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) 
     assert (row.is_held, row.attempts, row.last_reply, row.created_at) == (True, 0, None, mail.created_at)
     assert [row.id for row in await store.list_deliveries(state=None, limit_count=2)] == [30, 20]
     assert [row.id for row in await store.list_deliveries(state="claimed", limit_count=9)] == [30, 20]
+    later = await store.list_deliveries(state=None, limit_count=9, after=DeliveryId(30))
+    assert [row.id for row in later] == [20, 10]
+    assert await store.count_deliveries(state=None) == 3
+    assert await store.count_deliveries(state="claimed", after=DeliveryId(30)) == 1
     assert [row.id for row in await store.deliveries_of(CaseId(1001))] == [10, 20]
     assert await store.outgoing_raw(OutgoingId(1)) == mail.raw
     assert await store.outgoing_raw(OutgoingId(9)) is None

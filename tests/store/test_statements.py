@@ -35,6 +35,7 @@ def list_statements() -> Iterator[str]:
             )
             yield cases.list_statement(replace(wanted, list_of="x"))[0]
             yield cases.list_statement(wanted)[0]
+            yield cases.count_statement(wanted)[0]
 
 
 STATEMENTS = {
@@ -84,6 +85,8 @@ HOT = (
     "inbox.MAIL_BY_MESSAGE_ID",
     "inbox.LIST_MAILS",
     "inbox.LIST_MAILS_OF_OUTCOME",
+    "inbox.COUNT_MAILS",
+    "inbox.COUNT_MAILS_OF_OUTCOME",
     "inbox.FORGET_UNITS",
     "lookup.ANCHORS",
     "lookup.SENT",
@@ -104,6 +107,8 @@ HOT = (
     "outbox.UNCLAIM",
     "outbox.UNSETTLED",
     "outbox.LIST_DELIVERIES_IN_STATE",
+    "outbox.COUNT_DELIVERIES",
+    "outbox.COUNT_DELIVERIES_IN_STATE",
     "outbox.DELIVERIES_OF_CASE",
     "saving.COPY_MAILS",
     "ids.LAST_IDS",

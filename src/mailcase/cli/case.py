@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mailcase.cli.arguments import REFERENCE, standard_input
-from mailcase.cli.options import Group
+from mailcase.cli.options import Group, limit_option
 from mailcase.cli.render_case import case_list, case_show, case_summary
-from mailcase.cli.session import Session, perform
+from mailcase.cli.session import Session, perform, perform_list
 from mailcase.cli.times import parse_time
 from mailcase.core.case import Status
 
@@ -39,8 +39,14 @@ def case() -> None:
 @click.option("--assignee", metavar="PERSON", help="Only cases that this person has.")
 @click.option("--requester", metavar="ADDRESS", help="Only cases of this address.")
 @click.option("--list", "list_name", type=click.Choice(["inbox", "owned"]), help="Your work inbox, or what you own.")
+@limit_option
 def list_(
-    status: str | None, queue: str | None, assignee: str | None, requester: str | None, list_name: str | None
+    status: str | None,
+    queue: str | None,
+    assignee: str | None,
+    requester: str | None,
+    list_name: str | None,
+    limit: int | None,
 ) -> None:
     """List cases, newest change first; ! needs attention, * has something new."""
     arguments: dict[str, Json] = {
@@ -51,7 +57,8 @@ def list_(
         "list": list_name,
     }
     # A list is somebody's: without --assignee it is that of whoever asks.
-    perform("case.list", arguments, view=case_list, acts=list_name is not None and assignee is None)
+    acts = list_name is not None and assignee is None
+    perform_list("case.list", arguments, key="ref", limit=limit, view=case_list, acts=acts)
 
 
 @case.command()

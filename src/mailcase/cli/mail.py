@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from mailcase.cli.options import Group
+from mailcase.cli.options import Group, limit_option
 from mailcase.cli.record import Record
 from mailcase.cli.render_mail import mail_list, mail_show
-from mailcase.cli.session import Session, perform
+from mailcase.cli.session import Session, perform, perform_list
 from mailcase.cli.times import parse_time
 from mailcase.log import safe_text
 from mailcase.store.rows.inbox import Outcome
+
+if TYPE_CHECKING:
+    from mailcase.inbound.control import Json
 
 
 @click.group(cls=Group)
@@ -25,10 +29,12 @@ def mail() -> None:
 @click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]), help="Only mail that ended so.")
 @click.option("--mailbox", metavar="MAILBOX", help="Only mail of this mailbox.")
 @click.option("--since", metavar="TIME", help="Only mail since then: 'YYYY-MM-DD' or 'YYYY-MM-DD HH:MM' in your zone.")
-def list_(outcome: str | None, mailbox: str | None, since: str | None) -> None:
+@limit_option
+def list_(outcome: str | None, mailbox: str | None, since: str | None, limit: int | None) -> None:
     """List mail, newest first, with how each ended."""
     at = parse_time(since, Session.current().settings.zone) if since is not None else None
-    perform("mail.list", {"outcome": outcome, "mailbox": mailbox, "since": at}, view=mail_list, acts=False)
+    arguments: dict[str, Json] = {"outcome": outcome, "mailbox": mailbox, "since": at}
+    perform_list("mail.list", arguments, key="id", limit=limit, view=mail_list, acts=False)
 
 
 @mail.command()

@@ -68,6 +68,11 @@ SHARED: tuple[click.Parameter, ...] = (
     ),
 )
 
+#: For every list that may be long; JSON without it has every row.
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 5000), help="At most so many, 200 if not said; JSON then has all."
+)
+
 
 class Command(click.Command):
     """A command with the options that stand everywhere."""

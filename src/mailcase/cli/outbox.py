@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from mailcase.cli.mail import show_raw
-from mailcase.cli.options import Group
+from mailcase.cli.options import Group, limit_option
 from mailcase.cli.render_mail import outbox_list, outbox_show
-from mailcase.cli.session import perform
+from mailcase.cli.session import perform, perform_list
 from mailcase.store.rows.outbox import DeliveryState
 
 delivery_argument = click.argument("delivery_id", metavar="ID", type=click.IntRange(min=1))
@@ -20,9 +20,10 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--state", type=click.Choice([state.value for state in DeliveryState]), help="Only deliveries in it.")
-def list_(state: str | None) -> None:
+@limit_option
+def list_(state: str | None, limit: int | None) -> None:
     """List deliveries, newest first."""
-    perform("outbox.list", {"state": state}, view=outbox_list, acts=False)
+    perform_list("outbox.list", {"state": state}, key="id", limit=limit, view=outbox_list, acts=False)
 
 
 @outbox.command()

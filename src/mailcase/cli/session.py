@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Where the configuration is looked for when nobody names it, in this order.
 PLACES = (Path("config.yaml"), Path("config.example.yaml"), Path("/etc/mailcase/config.yaml"))
 VARIABLE = "MAILCASE_CONFIG"
+#: Rows of a list that a person is shown who says nothing else.
+LIST_ROWS = 200
 
 #: Turns what was answered into the lines that a person reads.
 View = Callable[["Json", Screen], Iterable[str]]
@@ -135,6 +138,8 @@ class Session:
         elif response.data is not None:
             for line in view(response.data, self.screen):
                 click.echo(line)
+            if response.more:
+                click.echo(f"and {response.more} more; --limit N shows so many")
         if response.exit:
             raise Ended(response.exit, response.error or "refused without a reason")
 
@@ -150,6 +155,33 @@ def perform(
     """The whole of most commands: have it done, print what came of it."""
     session = Session.current()
     session.print(session.ask(operation, arguments or {}, acts=acts, blobs=blobs), view)
+
+
+def perform_list(
+    operation: str, arguments: Mapping[str, Json], *, key: str, limit: int | None, view: View, acts: bool
+) -> None:
+    """The whole of a list, which says what its limit leaves out; without one, JSON has every row."""
+    session = Session.current()
+    if limit is None and session.options.json:
+        session.print(_whole_list(session, operation, arguments, key, acts=acts), view)
+    else:
+        arguments = {**arguments, "limit": limit or LIST_ROWS}
+        session.print(session.ask(operation, arguments, acts=acts), view)
+
+
+def _whole_list(session: Session, operation: str, arguments: Mapping[str, Json], key: str, *, acts: bool) -> Response:
+    """Page after page, each after the last row of the one before. A row that moves meanwhile is not shown twice."""
+    rows: dict[str, Json] = {}
+    after: Json = None
+    while True:
+        response = session.ask(operation, {**arguments, "after": after}, acts=acts)
+        page = response.data
+        if response.exit or not isinstance(page, list):
+            return response
+        rows |= {str(row[key]): row for row in page if isinstance(row, dict)}
+        if not response.more or not isinstance(last := page[-1], dict):
+            return replace(response, data=list(rows.values()), more=0)
+        after = last[key]
 
 
 def print_json(data: object) -> None:

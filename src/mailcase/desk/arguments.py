@@ -8,6 +8,9 @@ from mailcase.core.case import CaseId, parse_reference
 from mailcase.errors import CommandRefused
 from mailcase.inbound.protocol import Json, Request
 
+#: Rows in one answer to a list; more come page by page, each after the last row of the one before.
+PAGE_ROWS = 5000
+
 
 class Arguments:
     """Reads the arguments of a request."""
@@ -42,9 +45,17 @@ class Arguments:
             raise CommandRefused(f"{name} must be a number above 0")
         return value
 
-    def case_id(self) -> CaseId:
-        """The case that the argument `ref` names."""
-        ref = self.text("ref")
+    def optional_number(self, name: str) -> int | None:
+        """A whole number above 0, None when it was not given."""
+        return None if self._values.get(name) is None else self.number(name)
+
+    def limit(self) -> int:
+        """How many rows a list may have: what was asked for, at most what one answer holds."""
+        return min(self.optional_number("limit") or PAGE_ROWS, PAGE_ROWS)
+
+    def case_id(self, name: str = "ref") -> CaseId:
+        """The case that an argument names."""
+        ref = self.text(name)
         case_id = parse_reference(ref)
         if case_id is None:
             raise CommandRefused(f"{ref!r} is not the name of a case; names look like 1042-C")

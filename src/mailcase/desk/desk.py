@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailcase.clock import Clock
 from mailcase.config.settings import Settings
@@ -21,6 +21,7 @@ from mailcase.inbound.protocol import Exit, Json, Request, Response
 from mailcase.log import get_logger
 from mailcase.store.port import Records
 from mailcase.store.rows.cases import CaseFilter
+from mailcase.store.rows.inbox import MailFilter
 from mailcase.store.rows.outbox import DeliveryId
 from mailcase.wakes import Wakes
 
@@ -136,9 +137,15 @@ class Desk:
             list_name=list_name,
             list_of=person,
             list_queues=settings.queues if settings else (),
+            limit=asked.arguments.limit(),
+            after=asked.arguments.case_id("after") if asked.arguments.optional_text("after") else None,
         )
         bundles = await self._store.list_cases(wanted)
-        return Response(data=[views.case_row(bundle, self._settings, asked.request.language) for bundle in bundles])
+        more = 0
+        if len(bundles) == wanted.limit:
+            more = await self._store.count_cases(replace(wanted, after=bundles[-1].case.id))
+        rows: list[Json] = [views.case_row(bundle, self._settings, asked.request.language) for bundle in bundles]
+        return Response(data=rows, more=more)
 
     async def _case(self, case_id: CaseId, request: Request) -> Json:
         bundle = await self._store.bundle(case_id)
@@ -149,13 +156,16 @@ class Desk:
     # -- mail
 
     async def _mail_list(self, asked: Asked) -> Response:
-        mails = await self._store.list_mails(
+        after, limit = asked.arguments.optional_number("after"), asked.arguments.limit()
+        wanted = MailFilter(
             outcome=asked.arguments.optional_text("outcome"),
             mailbox=asked.arguments.optional_text("mailbox"),
             since=asked.arguments.optional_moment("since"),
-            limit_count=200,
+            after=MailId(after) if after else None,
         )
-        return Response(data=[views.mail_row(mail) for mail in mails])
+        mails = await self._store.list_mails(wanted, limit_count=limit)
+        more = await self._store.count_mails(replace(wanted, after=mails[-1].id)) if len(mails) == limit else 0
+        return Response(data=[views.mail_row(mail) for mail in mails], more=more)
 
     async def _mail_show(self, asked: Asked) -> Response:
         mail_id = MailId(asked.arguments.number("id"))
@@ -191,8 +201,13 @@ class Desk:
     # -- outbox
 
     async def _outbox_list(self, asked: Asked) -> Response:
-        rows = await self._store.list_deliveries(state=asked.arguments.optional_text("state"), limit_count=200)
-        return Response(data=[views.delivery_row(row) for row in rows])
+        state, limit = asked.arguments.optional_text("state"), asked.arguments.limit()
+        after = asked.arguments.optional_number("after")
+        rows = await self._store.list_deliveries(
+            state=state, limit_count=limit, after=DeliveryId(after) if after else None
+        )
+        more = await self._store.count_deliveries(state=state, after=rows[-1].id) if len(rows) == limit else 0
+        return Response(data=[views.delivery_row(row) for row in rows], more=more)
 
     async def _outbox_show(self, asked: Asked) -> Response:
         delivery_id = DeliveryId(asked.arguments.number("id"))

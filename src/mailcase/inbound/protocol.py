@@ -53,6 +53,8 @@ class Response:
     data: Json = None
     #: The reason when `exit` is not 0; one or more lines for standard error.
     error: str | None = None
+    #: Rows of a list that stand after the last one in `data`.
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +177,7 @@ async def read_request(reader: asyncio.StreamReader, limits: ControlLimits) -> t
 
 def encode_response(response: Response) -> bytes:
     """The bytes of a whole answer."""
-    body = {"exit": int(response.exit), "data": response.data, "error": response.error}
+    body = {"exit": int(response.exit), "data": response.data, "error": response.error, "more": response.more}
     return json.dumps(body).encode("ascii") + b"\n"
 
 
@@ -185,4 +187,4 @@ def decode_response(line: bytes) -> Response:
         body = json.loads(line)
     except ValueError as error:
         raise TransientError("the daemon closed the connection before it had answered") from error
-    return Response(exit=body["exit"], data=body["data"], error=body["error"])
+    return Response(exit=body["exit"], data=body["data"], error=body["error"], more=body["more"])

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from mailcase.core.case import Case, CaseId, LinkKind, MailId, PartyId, TextId
 from mailcase.store.codec import EVENTS, case_from_json
-from mailcase.store.columns import Value, Values, execute_all, from_micros, json_list, select, storable, to_micros
+from mailcase.store.columns import TOP, Value, Values, execute_all, from_micros, json_list, select, storable, to_micros
 from mailcase.store.lookup import message_ids_of, participants_of, party_of
 from mailcase.store.rows.cases import CaseBundle, CaseFilter, Party, RecordedEvent, Role
 
@@ -116,6 +116,7 @@ def processes_in_use(database: sqlite3.Connection) -> dict[str, int]:
 
 # ---- the operator's desk ---------------------------------------------------------------------------------------------
 
+LISTED_AT = "SELECT updated_at FROM cases WHERE id = :case_id"
 CASE_BY_ID = "SELECT state FROM cases WHERE id = :case_id"
 TIMELINE = "SELECT seq, recorded_at, event FROM events WHERE case_id = :case_id ORDER BY seq"
 TEXTS = "SELECT id, case_id, text FROM texts WHERE case_id IN (SELECT value FROM json_each(:case_ids)) ORDER BY id"
@@ -165,8 +166,8 @@ def bundle(database: sqlite3.Connection, case_id: CaseId) -> CaseBundle | None:
     return replace(shown, timeline=timeline, mail_ids=mail_ids, message_ids=message_ids, linked_from=linked_from)
 
 
-def list_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
-    """The query of a filter, and its parameters."""
+def _conditions(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
+    """What a case of the filter fulfils, and the parameters of that."""
     values: dict[str, Value] = {
         name: value for name in CONDITIONS if (value := storable(getattr(wanted, name))) is not None
     }
@@ -176,16 +177,40 @@ def list_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
         if wanted.list_of is not None:
             conditions.append(LIST_OF)
             values.update(list_of=storable(wanted.list_of), list_queues=json_list(wanted.list_queues))
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    statement = f"SELECT state FROM cases {where} ORDER BY updated_at DESC, id DESC LIMIT :limit_count"  # noqa: S608
+    return " AND ".join([*conditions, "(updated_at, id) < (:after_at, :after_id)"]), values
+
+
+def list_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
+    """The query of a filter, and its parameters without the position to begin at."""
+    where, values = _conditions(wanted)
+    statement = f"SELECT state FROM cases WHERE {where} ORDER BY updated_at DESC, id DESC LIMIT :limit_count"  # noqa: S608
     return statement, {**values, "limit_count": wanted.limit}
+
+
+def count_statement(wanted: CaseFilter) -> tuple[str, dict[str, Value]]:
+    """How many cases the filter has, and the parameters of that without the position to begin at."""
+    where, values = _conditions(wanted)
+    return f"SELECT count(*) AS count FROM cases WHERE {where}", values  # noqa: S608
+
+
+def _list_position(database: sqlite3.Connection, after: CaseId | None) -> dict[str, Value]:
+    """Where a list goes on; from its top when that case is unknown."""
+    rows = [] if after is None else select(database, LISTED_AT, case_id=after)
+    return {"after_at": rows[0]["updated_at"], "after_id": after} if rows else {"after_at": TOP, "after_id": TOP}
 
 
 def list_cases(database: sqlite3.Connection, wanted: CaseFilter) -> tuple[CaseBundle, ...]:
     """The cases of a filter, newest change first."""
     statement, values = list_statement(wanted)
+    values.update(_list_position(database, wanted.after))
     cases = [case_from_json(row["state"]) for row in select(database, statement, **values)]
     return _bundles(database, cases)
+
+
+def count_cases(database: sqlite3.Connection, wanted: CaseFilter) -> int:
+    """How many cases a list without a limit would have."""
+    statement, values = count_statement(wanted)
+    return int(select(database, statement, **values, **_list_position(database, wanted.after))[0]["count"])
 
 
 def _bundles(database: sqlite3.Connection, cases: Sequence[Case]) -> tuple[CaseBundle, ...]:

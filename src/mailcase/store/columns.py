@@ -13,6 +13,9 @@ _MICROSECOND = timedelta(microseconds=1)
 #: Lone surrogates cannot be written as UTF-8; PostgreSQL takes no NUL (FACTS S15).
 _UNSTORABLE = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
+#: Stands after every row of a list that is read downwards.
+TOP = (1 << 63) - 1
+
 #: What one parameter of a statement may be.
 Value = str | bytes | int | None
 #: The named parameters of a statement.

@@ -13,6 +13,7 @@ from mailcase.core.case import CaseId, MailboxName, MailId
 from mailcase.errors import Conflict
 from mailcase.store import mailboxes
 from mailcase.store.columns import (
+    TOP,
     Values,
     execute,
     execute_all,
@@ -23,7 +24,16 @@ from mailcase.store.columns import (
     texts_of,
     to_micros,
 )
-from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailOutcome, MailRow, NewMail, Outcome, TraceStep
+from mailcase.store.rows.inbox import (
+    Accepted,
+    ClaimedMail,
+    MailFilter,
+    MailOutcome,
+    MailRow,
+    NewMail,
+    Outcome,
+    TraceStep,
+)
 from mailcase.store.rows.mailboxes import FolderState
 
 # ---- C1: mail becomes ours -------------------------------------------------------------------------------------------
@@ -219,14 +229,16 @@ SELECT i.id, i.mailbox, i.source, i.envelope_from, i.envelope_to, i.arrived_at, 
        (SELECT json_group_array(m.case_id) FROM mail_cases m WHERE m.mail_id = i.id) AS case_ids
 FROM inbox i
 """
-LIST_MAILS = f"""{_MAIL_COLUMNS}
-WHERE (:mailbox IS NULL OR i.mailbox = :mailbox) AND i.received_at >= :since
-ORDER BY i.received_at DESC, i.id DESC LIMIT :limit_count
+_LISTED = """
+(:mailbox IS NULL OR i.mailbox = :mailbox) AND i.received_at >= :since
+AND (i.received_at, i.id) < (:after_at, :after_id)
 """
-LIST_MAILS_OF_OUTCOME = f"""{_MAIL_COLUMNS}
-WHERE i.outcome = :outcome AND (:mailbox IS NULL OR i.mailbox = :mailbox) AND i.received_at >= :since
-ORDER BY i.received_at DESC, i.id DESC LIMIT :limit_count
-"""
+_NEWEST_FIRST = "ORDER BY i.received_at DESC, i.id DESC LIMIT :limit_count"
+LIST_MAILS = f"{_MAIL_COLUMNS} WHERE {_LISTED} {_NEWEST_FIRST}"
+LIST_MAILS_OF_OUTCOME = f"{_MAIL_COLUMNS} WHERE i.outcome = :outcome AND {_LISTED} {_NEWEST_FIRST}"
+COUNT_MAILS = f"SELECT count(*) AS count FROM inbox i WHERE {_LISTED}"  # noqa: S608 - constants only
+COUNT_MAILS_OF_OUTCOME = f"{COUNT_MAILS} AND i.outcome = :outcome"
+LISTED_AT = "SELECT received_at FROM inbox WHERE id = :mail_id"
 MAIL_BY_ID = f"{_MAIL_COLUMNS} WHERE i.id = :mail_id"
 MAIL_BY_MESSAGE_ID = f"{_MAIL_COLUMNS} WHERE i.message_id = :message_id ORDER BY i.id DESC LIMIT 1"
 RAW = "SELECT r.raw FROM inbox i JOIN raw_mail r ON r.sha256 = i.sha256 WHERE i.id = :mail_id"
@@ -239,19 +251,29 @@ WHERE id = :mail_id AND outcome IN ('parked', 'unhandled') AND size_bytes > 0
 FORGET_UNITS = "DELETE FROM taken WHERE mail_id = :mail_id AND case_id IS NULL"
 
 
-def list_mails(
-    database: sqlite3.Connection, outcome: str | None, mailbox: str | None, since: datetime | None, limit_count: int
-) -> tuple[MailRow, ...]:
+def list_mails(database: sqlite3.Connection, wanted: MailFilter, limit_count: int) -> tuple[MailRow, ...]:
     """Newest receipt first."""
-    rows = select(
-        database,
-        LIST_MAILS if outcome is None else LIST_MAILS_OF_OUTCOME,
-        **({} if outcome is None else {"outcome": outcome}),
-        mailbox=mailbox,
-        since=0 if since is None else to_micros(since),
-        limit_count=limit_count,
-    )
+    statement = LIST_MAILS if wanted.outcome is None else LIST_MAILS_OF_OUTCOME
+    rows = select(database, statement, **_list_values(database, wanted), limit_count=limit_count)
     return tuple(_mail_row(row) for row in rows)
+
+
+def count_mails(database: sqlite3.Connection, wanted: MailFilter) -> int:
+    """How many mails a list without a limit would have."""
+    statement = COUNT_MAILS if wanted.outcome is None else COUNT_MAILS_OF_OUTCOME
+    return int(select(database, statement, **_list_values(database, wanted))[0]["count"])
+
+
+def _list_values(database: sqlite3.Connection, wanted: MailFilter) -> Values:
+    """The parameters of a filter; a list begins at its top when the mail to go on after is unknown."""
+    at = [] if wanted.after is None else select(database, LISTED_AT, mail_id=wanted.after)
+    return {
+        **({} if wanted.outcome is None else {"outcome": wanted.outcome}),
+        "mailbox": wanted.mailbox,
+        "since": 0 if wanted.since is None else to_micros(wanted.since),
+        "after_at": at[0]["received_at"] if at else TOP,
+        "after_id": wanted.after if at else TOP,
+    }
 
 
 def mail(database: sqlite3.Connection, mail_id: MailId) -> MailRow | None:

@@ -13,7 +13,17 @@ from itertools import groupby
 
 from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
-from mailcase.store.columns import Values, execute, execute_all, from_micros, json_list, select, storable, to_micros
+from mailcase.store.columns import (
+    TOP,
+    Values,
+    execute,
+    execute_all,
+    from_micros,
+    json_list,
+    select,
+    storable,
+    to_micros,
+)
 from mailcase.store.rows.outbox import (
     ClaimedDelivery,
     ClaimedOutgoing,
@@ -212,8 +222,11 @@ SELECT d.id, d.outgoing_id, d.case_id, o.notice, o.message_id, d.address, d.stat
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 """
 UNSETTLED = f"{_DELIVERY_COLUMNS} WHERE d.state = 'unknown' AND d.journaled_at IS NOT NULL ORDER BY d.id"
-LIST_DELIVERIES = f"{_DELIVERY_COLUMNS} ORDER BY d.id DESC LIMIT :limit_count"
-LIST_DELIVERIES_IN_STATE = f"{_DELIVERY_COLUMNS} WHERE d.state = :state ORDER BY d.id DESC LIMIT :limit_count"
+_NEWEST_FIRST = "d.id < :after ORDER BY d.id DESC LIMIT :limit_count"
+LIST_DELIVERIES = f"{_DELIVERY_COLUMNS} WHERE {_NEWEST_FIRST}"
+LIST_DELIVERIES_IN_STATE = f"{_DELIVERY_COLUMNS} WHERE d.state = :state AND {_NEWEST_FIRST}"
+COUNT_DELIVERIES = "SELECT count(*) AS count FROM deliveries WHERE id < :after"
+COUNT_DELIVERIES_IN_STATE = f"{COUNT_DELIVERIES} AND state = :state"
 DELIVERIES_OF_CASE = f"{_DELIVERY_COLUMNS} WHERE d.case_id = :case_id ORDER BY d.id"
 DELIVERY_BY_ID = f"{_DELIVERY_COLUMNS} WHERE d.id = :delivery_id"
 OUTGOING_RAW = "SELECT raw FROM outgoing WHERE id = :outgoing_id"
@@ -228,13 +241,26 @@ WHERE id = :delivery_id AND state IN ('queued', 'deferred')
 """
 
 
-def list_deliveries(database: sqlite3.Connection, state: str | None, limit_count: int) -> tuple[DeliveryRow, ...]:
+def list_deliveries(
+    database: sqlite3.Connection, state: str | None, limit_count: int, after: DeliveryId | None
+) -> tuple[DeliveryRow, ...]:
     """Newest first."""
+    values: Values = {"limit_count": limit_count, "after": TOP if after is None else after}
     if state is None:
-        rows = select(database, LIST_DELIVERIES, limit_count=limit_count)
+        rows = select(database, LIST_DELIVERIES, **values)
     else:
-        rows = select(database, LIST_DELIVERIES_IN_STATE, state=state, limit_count=limit_count)
+        rows = select(database, LIST_DELIVERIES_IN_STATE, state=state, **values)
     return tuple(_delivery_row(row) for row in rows)
+
+
+def count_deliveries(database: sqlite3.Connection, state: str | None, after: DeliveryId | None) -> int:
+    """How many deliveries a list without a limit would have."""
+    start = TOP if after is None else after
+    if state is None:
+        rows = select(database, COUNT_DELIVERIES, after=start)
+    else:
+        rows = select(database, COUNT_DELIVERIES_IN_STATE, state=state, after=start)
+    return int(rows[0]["count"])
 
 
 def deliveries_of(database: sqlite3.Connection, case_id: CaseId) -> tuple[DeliveryRow, ...]:

@@ -28,7 +28,7 @@ from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.cases import CaseBundle, CaseFilter
 from mailcase.store.rows.changes import Changes, Recovered
-from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailRow, NewMail, Outcome
+from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailFilter, MailRow, NewMail, Outcome
 from mailcase.store.rows.lookup import Known, Wanted
 from mailcase.store.rows.mailboxes import FolderState, MailboxState
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
@@ -238,10 +238,14 @@ class SqliteStore:
     async def list_cases(self, wanted: CaseFilter) -> tuple[CaseBundle, ...]:
         return await self._read(lambda database: cases.list_cases(database, wanted))
 
-    async def list_mails(
-        self, *, outcome: str | None, mailbox: str | None, since: datetime | None, limit_count: int
-    ) -> tuple[MailRow, ...]:
-        return await self._read(lambda database: inbox.list_mails(database, outcome, mailbox, since, limit_count))
+    async def count_cases(self, wanted: CaseFilter) -> int:
+        return await self._read(lambda database: cases.count_cases(database, wanted))
+
+    async def list_mails(self, wanted: MailFilter, *, limit_count: int) -> tuple[MailRow, ...]:
+        return await self._read(lambda database: inbox.list_mails(database, wanted, limit_count))
+
+    async def count_mails(self, wanted: MailFilter) -> int:
+        return await self._read(lambda database: inbox.count_mails(database, wanted))
 
     async def mail(self, mail_id: MailId) -> MailRow | None:
         return await self._read(lambda database: inbox.mail(database, mail_id))
@@ -255,8 +259,13 @@ class SqliteStore:
     async def retry_mail(self, mail_id: MailId) -> bool:
         return await self._transaction(Point.INBOX_ADMIN, lambda database: inbox.retry(database, mail_id))
 
-    async def list_deliveries(self, *, state: str | None, limit_count: int) -> tuple[DeliveryRow, ...]:
-        return await self._read(lambda database: outbox.list_deliveries(database, state, limit_count))
+    async def list_deliveries(
+        self, *, state: str | None, limit_count: int, after: DeliveryId | None = None
+    ) -> tuple[DeliveryRow, ...]:
+        return await self._read(lambda database: outbox.list_deliveries(database, state, limit_count, after))
+
+    async def count_deliveries(self, *, state: str | None, after: DeliveryId | None = None) -> int:
+        return await self._read(lambda database: outbox.count_deliveries(database, state, after))
 
     async def delivery(self, delivery_id: DeliveryId) -> DeliveryRow | None:
         return await self._read(lambda database: outbox.delivery(database, delivery_id))

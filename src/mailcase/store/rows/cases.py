@@ -111,6 +111,8 @@ class CaseFilter:
     list_of: str | None = None
     list_queues: tuple[str, ...] = ()
     limit: int = 200
+    #: Only what stands after this case in the list.
+    after: CaseId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

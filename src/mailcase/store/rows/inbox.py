@@ -126,6 +126,18 @@ class MailOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailFilter:
+    """What `mail list` asks for; None means any."""
+
+    outcome: str | None = None
+    mailbox: str | None = None
+    #: Received then or later.
+    since: datetime | None = None
+    #: Only what stands after this mail in the list.
+    after: MailId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRow:
     """One row of the inbox as an operator sees it."""
 
