@@ -170,14 +170,14 @@ class Desk:
             arrived_at=arrived_at or self.now,
         )
 
-    def tick(self, read_through_at: datetime | None = None) -> tuple[Event, ...]:
-        """Time is looked at once; all mail is read unless said otherwise."""
-        return self.do(Tick, SYSTEM, read_through_at=read_through_at or self.now)
+    def tick(self, read_through_at: datetime | None = None, *, late_by: timedelta = timedelta(0)) -> tuple[Event, ...]:
+        """Time is looked at once, in time and with all mail read unless said otherwise."""
+        return self.do(Tick, SYSTEM, now=self.now + late_by, read_through_at=read_through_at or self.now)
 
     def wait_for(self, span: timedelta) -> None:
         """The clock goes on by that much; whatever comes due on the way happens in order, each at its time."""
         end = self.now + span
-        while (deadline := next_deadline(self.process, self.case, end, end)) is not None:
+        while (deadline := next_deadline(self.process, self.case, end, end, now=self.now)) is not None:
             self.now = max(deadline.at, self.case.last_event_at)
             self.tick()
         self.now = end

@@ -111,6 +111,29 @@ def test_a_due_date_that_passed_unseen_is_only_overdue() -> None:
     assert pending(desk) == [(DeadlineKind.OVERDUE, START + 8 * HOUR)]
 
 
+def test_sl_17_a_late_tick_does_not_warn_of_what_has_passed() -> None:
+    """After a downtime the overdue notice goes out alone, and nothing is due after it."""
+    desk = mailed()
+    desk.now += 8 * HOUR - HALF
+    assert desk.tick(late_by=HALF) == ()
+
+    desk.now += HALF
+    (event,) = desk.tick(late_by=DAY)
+
+    assert (type(event), event.at) == (DueMissed, START + 8 * HOUR)
+    assert (desk.case.at_risk_noticed_for, desk.case.overdue_noticed_for) == (None, desk.case.due_at)
+    assert pending(desk) == []
+
+
+def test_sl_17_a_tick_that_is_late_but_before_the_due_date_warns() -> None:
+    desk = mailed()
+    desk.now += 8 * HOUR - HALF
+
+    (event,) = desk.tick(late_by=HALF - timedelta(seconds=1))
+
+    assert isinstance(event, DueAtRisk)
+
+
 def test_draft_resolved_and_closed_have_no_due_deadlines() -> None:
     """SL-3, T24, T25."""
     assert pending(draft()) == []

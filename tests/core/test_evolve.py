@@ -17,12 +17,11 @@ from mailcase.core.case import (
     LinkKind,
     MailboxName,
     MailId,
-    Status,
     TextId,
     WaitType,
 )
 from mailcase.core.commands import AddNote, FileMail, LinkCase, ReportUndelivered, SendAnswer, SetDue, Take
-from mailcase.core.events import DeliveryFailed, Event, MailFiled, NoteAdded
+from mailcase.core.events import Event, MailFiled, NoteAdded
 
 LINK = Link(kind=LinkKind.CONTINUES, other=CaseId(3))
 
@@ -114,13 +113,13 @@ def test_t31_failed_mail_of_a_draft_or_closed_case_is_nothing_to_the_case(desk: 
     assert desk.case == before
 
 
-def test_t31_a_mail_of_unknown_fate_does_not_reopen() -> None:
+def test_t31_a_mail_of_unknown_fate_is_nothing_to_a_resolved_case() -> None:
+    """DESIGN 8, Outgoing mail: recorded on the mail only."""
     desk = resolved()
+    before = desk.case
 
-    events = desk.do(ReportUndelivered, SYSTEM, mail=outgoing(), cause=AttentionCause.MAIL_UNKNOWN)
-
-    assert [type(event) for event in events] == [DeliveryFailed]
-    assert desk.case.status is Status.RESOLVED
+    assert desk.do(ReportUndelivered, SYSTEM, mail=outgoing(), cause=AttentionCause.MAIL_UNKNOWN) == ()
+    assert desk.case == before
 
 
 def test_the_original_requester_is_the_first_one() -> None:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,7 +66,7 @@ from mailcase.core.commands import (
     Take,
     Tick,
 )
-from mailcase.core.deadlines import deadlines
+from mailcase.core.deadlines import Deadline, DeadlineKind, deadlines
 from mailcase.core.process import DueRule, FeedbackWindow, Process, Span, SpanUnit
 from mailcase.core.refusal import Refused
 from mailcase.core.rules import Bar, Row, Rule
@@ -117,8 +118,9 @@ def commands() -> Iterator[Command]:
     yield SetInProgress(at=NOW, by=OLD)
     for person in (ANN, BOB, OLD, ZOE):
         yield Assign(at=NOW, by=ANN, person=PersonId(person))
-    yield Cancel(at=NOW, by=ANN)
-    yield Cancel(at=NOW, by=ANN, is_confirmed=True)
+    for by in (ANN, BOB, ZOE):
+        yield Cancel(at=NOW, by=by)
+        yield Cancel(at=NOW, by=by, is_confirmed=True)
     for due_at in (NOW, NOW + 2 * UNIT, NOW + timedelta(days=5000)):
         yield SetDue(at=NOW, by=ANN, due_at=due_at)
     yield MarkRead(at=NOW, by=ANN)
@@ -151,8 +153,9 @@ def stimuli() -> Iterator[Command]:
     for cause in (AttentionCause.MAIL_UNDELIVERABLE, AttentionCause.MAIL_UNKNOWN):
         yield ReportUndelivered(at=NOW, by=SYSTEM, mail=outgoing(), cause=cause)
     yield LinkCase(at=NOW, by=SYSTEM, link=Link(kind=LinkKind.SIBLING, other=CaseId(8)))
-    yield Tick(at=NOW, by=SYSTEM, read_through_at=NOW)
-    yield Tick(at=NOW, by=SYSTEM, read_through_at=NOW - 5 * UNIT)
+    yield Tick(at=NOW, by=SYSTEM, now=NOW, read_through_at=NOW)
+    yield Tick(at=NOW, by=SYSTEM, now=NOW, read_through_at=NOW - 5 * UNIT)
+    yield Tick(at=NOW, by=SYSTEM, now=NOW + 5 * UNIT, read_through_at=NOW)
 
 
 def openings() -> Iterator[OpenCase]:
@@ -183,6 +186,8 @@ def normal(process: Process, case: Case) -> Case:
         updaters=tuple(updaters[:1]),
         due_at=_recent(due),
         paused_remaining=max(case.paused_remaining, -2 * UNIT) if case.paused_remaining is not None else None,
+        # Says something only where there is a calendar.
+        hidden_due_at=None,
         at_risk_noticed_for=_recent(due) if due in {case.at_risk_noticed_for, case.overdue_noticed_for} else None,
         overdue_noticed_for=_recent(due) if case.overdue_noticed_for == due else None,
         feedback_until=_recent(case.feedback_until),
@@ -389,11 +394,15 @@ _COMMAND_OF: dict[str, type[Any]] = {
 
 
 def test_waiting_for_the_next_deadline_is_never_in_vain(searches: dict[str, Search]) -> None:
-    """A deadline that has come is carried out by one tick and is then none any more (no busy loop)."""
+    """A deadline that has come is carried out by one tick and is then none any more (no busy loop), in time or late."""
     for search in searches.values():
-        for case in search.seen:
-            pending = [deadline for deadline in deadlines(search.process, case) if deadline.at <= NOW]
-            events = engine.decide(search.process, case, Tick(at=NOW, by=SYSTEM, read_through_at=NOW))
+        for case, now in product(search.seen, (NOW, NOW + 5 * UNIT)):
+            pending = [
+                deadline
+                for deadline in deadlines(search.process, case)
+                if deadline.at <= NOW and not _is_idle_warning(case, deadline, now)
+            ]
+            events = engine.decide(search.process, case, Tick(at=NOW, by=SYSTEM, now=now, read_through_at=NOW))
             assert not isinstance(events, Refused)
             after = case
             for event in events:
@@ -401,6 +410,11 @@ def test_waiting_for_the_next_deadline_is_never_in_vain(searches: dict[str, Sear
 
             assert bool(events) == bool(pending)
             assert not pending or pending[0] not in deadlines(search.process, after)
+
+
+def _is_idle_warning(case: Case, deadline: Deadline, now: datetime) -> bool:
+    """SL-17: a warning of a due date that has passed."""
+    return deadline.kind is DeadlineKind.DUE_AT_RISK and case.due_at is not None and case.due_at <= now
 
 
 def _name(rule: Rule) -> str:

@@ -422,6 +422,6 @@ def test_t21_setting_a_problem_on_hold_to_do_does_not_settle_it() -> None:
 def test_a_problem_is_gone_when_the_case_is_resolved() -> None:
     desk = with_problem()
 
-    desk.do(Resolve, BOB)
+    desk.do(Resolve)
 
     assert desk.case.flags == ()

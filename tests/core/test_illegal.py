@@ -210,6 +210,7 @@ def test_2_8_15_a_second_resolution_leaves_the_first_as_it_was() -> None:
     first = desk.case.resolutions
 
     desk.mail()
+    desk.do(Take, BOB, take_over=True)
     desk.do(Resolve, BOB, method=TextId(10))
 
     assert desk.case.resolutions[:1] == first
@@ -274,6 +275,73 @@ def test_as_10_taking_over_must_be_meant() -> None:
     assert "take --take-over" in refused.allowed
     assert "take" not in refused.allowed
     assert describe(refused, "en").startswith("ann has the case; taking it over must be asked for.")
+
+
+@pytest.mark.parametrize(("kind", "more"), [(Resolve, {}), (Cancel, {"is_confirmed": True}), (Cancel, {})])
+@pytest.mark.parametrize("name", ["taken", "given", "reopened by mail"])
+def test_as_10_a_case_that_somebody_else_has_is_not_ended(kind: type[Any], more: dict[str, Any], name: str) -> None:
+    """It is taken over first; nobody is asked to confirm in vain."""
+    given = {"taken": in_progress(), "given": mailed(), "reopened by mail": resolved()}
+    desk = given[name]
+    if name == "given":
+        desk.do(Assign, BOB, person=PersonId(ANN))
+    if name == "reopened by mail":
+        desk.mail()
+
+    refused = desk.refused(kind, BOB, **more)
+
+    assert (refused.rule, refused.reason, refused.people) == ("AS-10", Reason.SOMEBODY_ELSE_HAS_IT, (ANN,))
+    assert {"take --take-over", "assign", "release"} <= set(refused.allowed)
+    assert not {"resolve", "cancel"} & set(refused.allowed)
+
+
+@pytest.mark.parametrize("name", ["draft", "owned wait", "highlighted wait"])
+def test_as_10_a_draft_or_a_wait_of_somebody_else_is_not_cancelled(name: str) -> None:
+    """Whoever has been given it, or whoever lets it go first, may."""
+    desk = draft() if name == "draft" else waiting(WaitType.ON_HOLD)
+    if name == "highlighted wait":
+        desk.mail()
+
+    refused = desk.refused(Cancel, BOB, is_confirmed=True)
+    assert (refused.rule, refused.people) == ("AS-10", (ANN,))
+    assert {"assign", "release"} <= set(refused.allowed)
+
+    desk.do(Release, BOB)
+    desk.do(Cancel, BOB, is_confirmed=True)
+    assert desk.case.status is Status.CLOSED
+
+
+def test_work_that_lies_in_its_queue_is_ended_by_anybody() -> None:
+    """8.31: its owner does not keep it from others."""
+    for kind, more in ((Resolve, {}), (Cancel, {"is_confirmed": True})):
+        desk = submitted()
+        assert desk.case.holder.owner == ANN
+
+        desk.do(kind, BOB, **more)
+
+
+@pytest.mark.parametrize(("kind", "more"), [(Resolve, {}), (Cancel, {"is_confirmed": True})])
+def test_8_36_a_problem_is_not_ended_past_those_who_are_to_settle_it(kind: type[Any], more: dict[str, Any]) -> None:
+    """Free to be taken, but with Ann, who had it when the problem arose, to say what becomes of it."""
+    desk = in_progress()
+    desk.do(RaiseAttention, BOB)
+    desk.do(Release, BOB)
+
+    refused = desk.refused(kind, BOB, **more)
+    assert (refused.rule, refused.reason, refused.people) == ("8.36", Reason.NOT_YOURS_TO_SETTLE, (ANN,))
+
+    desk.do(kind, ANN, **more)
+    assert desk.case.attention is None
+
+
+@pytest.mark.parametrize(("kind", "more"), [(Resolve, {}), (Cancel, {"is_confirmed": True})])
+def test_8_36_a_problem_that_is_nobody_s_is_ended_by_anybody(kind: type[Any], more: dict[str, Any]) -> None:
+    desk = mailed()
+    desk.do(RaiseAttention, BOB)
+
+    desk.do(kind, BOB, **more)
+
+    assert desk.case.attention is None
 
 
 def test_t5_a_case_that_somebody_else_has_is_not_set_in_progress() -> None:
@@ -386,7 +454,7 @@ def test_the_caller_is_told_when_it_is_wrong() -> None:
     opening = desk.command(OpenCase, SYSTEM, case_id=CaseId(1), origin=Origin.EMAIL, subject=TextId(1))
     with pytest.raises(ValueError, match="open already"):
         engine.decide(PROCESS, desk.case, opening)
-    tick = desk.command(Tick, SYSTEM, read_through_at=desk.now)
+    tick = desk.command(Tick, SYSTEM, now=desk.now, read_through_at=desk.now)
     assert engine.decide(PROCESS, desk.case, tick) == ()
 
 

@@ -125,7 +125,7 @@ asked = st.one_of(
         mailbox=st.just(box),
         arrived_at=spans.map(lambda span: -span),
     ),
-    ask(Tick, by=st.just(SYSTEM), read_through_at=spans.map(lambda span: -span)),
+    ask(Tick, by=st.just(SYSTEM), now=spans, read_through_at=spans.map(lambda span: -span)),
 )
 lives = st.lists(st.tuples(spans, asked), min_size=5, max_size=50)
 
@@ -202,6 +202,34 @@ def test_waits_never_cost_working_time(
         desk.mail()
 
     assert desk.now >= START
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([None, OFFICE]),
+    st.sampled_from(SpanUnit),
+    st.integers(1, 20),
+    spans,
+    st.none() | st.timedeltas(timedelta(hours=1), timedelta(days=30)),
+)
+def test_a_wait_without_length_never_moves_the_due_date(
+    calendar: WorkingCalendar | None, unit: SpanUnit, amount: int, work: timedelta, by_hand: timedelta | None
+) -> None:
+    """SL-5: nothing was waited, so nothing is added; on the same side of a night, too, and in free time."""
+    is_plain = calendar is None
+    add = Span(amount=amount, unit=SpanUnit.HOURS if is_plain else unit)
+    due = DueRule(add=add, calendar=calendar, next_morning=not is_plain, add_wait_time=True)
+    desk = Desk(replace(PROCESS, due=due))
+    desk.open_from_mail()
+    desk.now += work
+    if by_hand is not None:
+        desk.do(SetDue, ANN, due_at=desk.now + by_hand)
+    before = desk.case.due_at
+
+    desk.do(StartWait, ANN, type=WaitType.MORE_INFO, reason=CLIENT.name)
+    desk.mail()
+
+    assert desk.case.due_at == before
 
 
 def plain(value: object) -> object:

@@ -14,17 +14,20 @@ from tests.core.desk import (
     HOUR,
     NO_WINDOW,
     PROCESS,
+    START,
     SUPPORT,
     THIRD_PARTY,
     Desk,
     closed,
     draft,
+    holder,
     in_progress,
     mailed,
     outgoing,
     resolved,
     submitted,
     waiting,
+    who,
 )
 
 from mailcase.core import engine
@@ -139,6 +142,41 @@ def test_the_requester_hears_of_resolution_reopening_and_the_end() -> None:
     desk.now += 5 * DAY
     desk.tick()
     assert told(desk) == {(Notice.CLOSED, REQUESTER)}
+
+
+def test_t27_a_reopening_by_somebody_else_is_told_to_the_owner() -> None:
+    """To nobody of the queue besides, where the owner might be its leader."""
+    desk = resolved()
+
+    desk.do(Reopen, BOB)
+
+    assert who(desk.case) == holder(owner=ANN, queue=True)
+    assert told(desk) == {(Notice.REOPENED, REQUESTER), (Notice.RETURNED, TO_ANN)}
+
+
+def test_t27_whoever_reopens_their_own_case_is_not_told_and_the_queue_is() -> None:
+    desk = resolved()
+
+    desk.do(Reopen, ANN)
+
+    assert told(desk) == {(Notice.REOPENED, REQUESTER), (Notice.NEW_IN_QUEUE, QUEUE_BUT_ANN)}
+
+
+def test_t27_where_the_owner_is_not_to_be_told_the_queue_is() -> None:
+    desk = resolved(replace(PROCESS, notices=frozenset(Notice) - {Notice.RETURNED}))
+
+    desk.do(Reopen, BOB)
+
+    assert told(desk) == {(Notice.REOPENED, REQUESTER), (Notice.NEW_IN_QUEUE, QUEUE_BUT_BOB)}
+
+
+def test_t27_a_reopened_case_that_nobody_owns_is_told_to_the_queue() -> None:
+    desk = mailed(replace(PROCESS, people=()))
+    desk.do(Resolve, BOB)
+
+    desk.do(Reopen, BOB)
+
+    assert told(desk) == {(Notice.REOPENED, REQUESTER), (Notice.NEW_IN_QUEUE, QUEUE_BUT_BOB)}
 
 
 def test_without_a_window_the_resolution_is_told_once() -> None:
@@ -316,15 +354,17 @@ def test_the_end_of_a_wait_is_told_unless_one_ended_it_oneself() -> None:
 def test_a_due_date_is_told_to_the_assignee_the_owner_or_the_queue() -> None:
     """SL-17."""
     free, owned, taken = mailed(), submitted(), in_progress()
-    for desk in (free, owned, taken):
-        desk.now += 8 * HOUR
+    for desk in (free, owned):
+        desk.now += 7.5 * HOUR
         desk.tick()
     assert told(free) == {(Notice.DUE_AT_RISK, QUEUE)}
     assert told(owned) == {(Notice.DUE_AT_RISK, TO_ANN)}
-    assert told(taken) == {(Notice.OVERDUE, TO_ANN)}
 
-    free.tick()
+    for desk in (free, owned, taken):
+        desk.now = START + 8 * HOUR
+        desk.tick()
     assert told(free) == {(Notice.OVERDUE, QUEUE)}
+    assert told(owned) == told(taken) == {(Notice.OVERDUE, TO_ANN)}
 
 
 def test_what_the_process_switched_off_is_not_sent() -> None:

@@ -169,6 +169,39 @@ def test_another_type_of_wait_begins_anew() -> None:
     assert desk.case.wait.since == START + HOUR
 
 
+@pytest.mark.parametrize(
+    ("due", "resumed", "expected"),
+    [
+        # Four hours of work are left: until the evening, or until the next morning.
+        pytest.param("2026-03-03 09:00", "2026-03-02 13:00", "2026-03-03 09:00", id="a morning, the same moment"),
+        pytest.param("2026-03-02 17:00", "2026-03-02 13:00", "2026-03-02 17:00", id="an evening, the same moment"),
+        pytest.param("2026-03-03 09:00", "2026-03-05 13:00", "2026-03-06 09:00", id="a morning stays a morning"),
+        pytest.param("2026-03-02 17:00", "2026-03-05 13:00", "2026-03-05 17:00", id="an evening stays an evening"),
+        pytest.param("2026-03-03 09:00", "2026-03-06 13:00", "2026-03-09 09:00", id="over the weekend"),
+        pytest.param("2026-03-03 02:00", "2026-03-02 13:00", "2026-03-03 02:00", id="by hand, at night"),
+        pytest.param("2026-03-03 02:00", "2026-03-05 13:00", "2026-03-06 09:00", id="a night becomes its morning"),
+    ],
+)
+def test_a_due_date_keeps_its_side_of_the_night(due: str, resumed: str, expected: str) -> None:
+    """SL-5: in working time the evening and the next morning are the same, to people they are not."""
+    desk = mailed(with_due(rule(1, SpanUnit.WORKING_HOURS, add_wait_time=True)))
+    desk.now = paris("2026-03-02 13:00")
+    desk.do(SetDue, due_at=paris(due))
+    desk.do(StartWait, **details(INFO, desk.now))
+    desk.now = paris(resumed)
+
+    desk.mail()
+
+    assert desk.case.due_at == paris(expected)
+    assert desk.case.hidden_due_at is None
+
+
+def test_a_timeline_that_does_not_say_what_was_hidden_gives_the_nearest_due_date() -> None:
+    process = with_due(rule(1, SpanUnit.WORKING_HOURS, add_wait_time=True))
+
+    assert sla.due_after(process, 4 * HOUR, paris("2026-03-02 13:00"), None) == paris("2026-03-02 17:00")
+
+
 def test_with_a_calendar_the_wait_is_measured_in_working_time() -> None:
     """SL-5, DESIGN 8: from Friday 15:00 with 4 of 6 working hours left, over the weekend, to Tuesday 10:00."""
     desk = mailed(with_due(rule(6, SpanUnit.WORKING_HOURS, add_wait_time=True)))

@@ -134,7 +134,6 @@ _CONSEQUENCES: dict[Callable[..., None], str] = {
     then.reopen_by_mail: "a reopening by the system; new information; in the inbox",
     then.flag_problem: "needs attention; the wait goes on",
     then.stop_for_problem: "needs attention; a wait ends; the clock runs",
-    then.record_failure: "on the timeline only",
     then.flag_undelivered: "needs attention; the wait goes on",
     then.stop_for_undelivered: "needs attention; a wait ends; the clock runs",
     then.reopen_undelivered: "a reopening by the system; needs attention",

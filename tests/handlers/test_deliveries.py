@@ -71,12 +71,15 @@ async def test_T31_mail_refused_for_good_reopens_a_resolved_case(office: Office)
 
 
 async def test_T31_mail_of_unknown_fate_reopens_nothing(office: Office) -> None:
+    """Nor does it stand on the timeline: it is recorded on the mail only (DESIGN 8)."""
     await office.receives(raw_mail())
     await office.resolved()
+    before = await office.bundle()
 
     await ends(office, await to_marie(office), DeliveryState.UNKNOWN)
 
-    assert (await office.case()).status is Status.RESOLVED
+    assert (await office.bundle()).timeline == before.timeline
+    assert (await to_marie(office)).state is DeliveryState.UNKNOWN
 
 
 async def test_T9p_a_case_on_hold_stays_on_hold(office: Office) -> None:

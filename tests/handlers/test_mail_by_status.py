@@ -24,12 +24,13 @@ from mailcase.store.rows.cases import Role
 from mailcase.store.rows.inbox import Outcome
 
 WINDOW = timedelta(days=5)
+BOSS = "boss@customer.example"
 
 
 @pytest.fixture
 async def office(office: Office) -> Office:
     """With a case of Marie's, which everybody has read."""
-    await office.receives(raw_mail(message_id="m1@customer.example", cc="boss@customer.example"))
+    await office.receives(raw_mail(message_id="m1@customer.example", cc=BOSS))
     await office.does("case.read", ref="1001-C")
     return office
 
@@ -160,10 +161,52 @@ async def test_EM_25_the_people_and_mails_of_the_closed_case_are_copied(office: 
     await office.closed()
     old = (await office.bundle()).mail_ids
 
-    await office.receives(raw_mail("boss@customer.example", irt="m1@customer.example"))
+    await answers(office)
 
     assert (await office.bundle("1002-C")).mail_ids[:-1] == old
-    assert await office.roles("1002-C") == {"boss@customer.example": Role.REQUESTER, MARIE: Role.SEEN}
+    assert await office.roles("1002-C") == {MARIE: Role.REQUESTER, BOSS: Role.SEEN}
+
+
+async def test_EM_25_whoever_was_only_seen_does_not_become_the_requester(office: Office) -> None:
+    """What we answer on the new case goes to whom it concerned on the old one; nobody is told of another's mail."""
+    await office.closed()
+    told = await office.deliveries(MARIE)
+
+    row = await office.receives(raw_mail(BOSS, irt="m1@customer.example"))
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.NEW_CASE, "closed-case", (1002,))
+    assert await office.roles("1002-C") == {MARIE: Role.REQUESTER, BOSS: Role.SEEN}
+    assert (await office.case("1002-C")).requester == (await office.case()).requester
+    assert (await office.deliveries(MARIE), await office.deliveries(BOSS)) == (told, [])
+    await office.does("case.reply", ref="1002-C", text="We look into it.")
+    assert "We look into it." in body_of((await office.mails_to(MARIE))[-1])
+
+
+async def test_EM_25_a_third_party_stays_one_and_the_requester_writes_on_the_new_case(office: Office) -> None:
+    await office.does("case.reply", ref="1001-C", text="Have you a spare one?", to=BOB, wait="third party")
+    question = (await office.mails_to(BOB))[0]
+    await office.does("case.todo", ref="1001-C")
+    await office.closed()
+
+    row = await office.receives(answer_to(question, BOB, text="Yes, still"))
+
+    assert (row.outcome, row.case_ids) == (Outcome.NEW_CASE, (1002,))
+    assert await office.roles("1002-C") == {MARIE: Role.REQUESTER, BOSS: Role.SEEN, BOB: Role.THIRD_PARTY}
+    assert await answers(office, number=3) == (Outcome.APPENDED, "in-reply-to", (1002,))
+    assert [notice for notice, to in await office.notices() if to == BOB] == ["answer"]
+
+
+async def test_EM_25_a_case_without_requester_is_continued_by_one_without(office: Office) -> None:
+    await office.does("case.new", process="enquiry", subject="A spare printer")
+    await office.does("case.submit", ref="1002-C")
+    await office.does("case.reply", ref="1002-C", text="Have you a spare one?", to=BOB, wait="third party")
+    await office.does("case.todo", ref="1002-C")
+    await office.closed("1002-C")
+
+    row = await office.receives(answer_to((await office.mails_to(BOB))[0], BOB, text="Yes"))
+
+    assert (row.outcome, row.case_ids) == (Outcome.NEW_CASE, (1003,))
+    assert ((await office.case("1003-C")).requester, await office.roles("1003-C")) == (None, {BOB: Role.THIRD_PARTY})
 
 
 async def test_EM_25_the_acknowledgement_names_the_case_that_it_continues(office: Office) -> None:
@@ -304,6 +347,45 @@ async def test_an_earlier_mail_read_after_a_late_one_still_reopens(office: Offic
 
     assert await answers(office, at=inside, number=3) == JOINED
     assert (await office.case()).status is Status.TO_DO
+
+
+async def test_a_thread_that_a_late_mail_has_split_says_so_on_both_cases(office: Office) -> None:
+    """The late mail made a case that somebody has read already; then the mail from inside the window is read."""
+    await office.resolved()
+    inside = office.now + timedelta(days=4)
+    office.later(days=6)
+    await answers(office)
+    await office.does("case.read", ref="1002-C")
+
+    await answers(office, at=inside, number=3)
+
+    for ref in ("1001-C", "1002-C"):
+        case = await office.case(ref)
+        assert (case.status, case.new_information, case.attention) == (Status.TO_DO, True, None)
+        (note,) = await office.notes(ref)
+        assert "1001-C" in note
+        assert "1002-C" in note
+
+
+async def test_a_split_thread_disturbs_nobody_who_works_on_it(office: Office) -> None:
+    await office.resolved()
+    inside = office.now + timedelta(days=4)
+    office.later(days=6)
+    await answers(office)
+    await office.does("case.take", ref="1002-C", as_="carl")
+
+    await answers(office, at=inside, number=3)
+
+    case = await office.case("1002-C")
+    assert (case.status, case.holder.assignee, case.new_information) == (Status.IN_PROGRESS, "carl", True)
+
+
+async def test_a_reopening_without_a_continuing_case_has_no_note(office: Office) -> None:
+    await office.resolved()
+
+    await answers(office)
+
+    assert await office.notes() == []
 
 
 async def test_a_window_waits_for_mail_that_is_ours_and_not_handled_yet(office: Office) -> None:

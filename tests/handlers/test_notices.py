@@ -311,6 +311,19 @@ async def test_a_broken_template_of_answers_refuses_the_answer(office_of: Office
     assert await office.bundle() == before
 
 
+async def test_T27_the_owner_is_told_that_somebody_else_reopened_the_case_and_only_once(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C")
+    await office.resolved()
+    count = len(await office.notices())
+
+    await office.does("case.reopen", ref="1001-C", as_="carl")
+
+    assert (await office.notices())[count:] == [("returned", ANN)]
+    mail = (await office.mails_to(ANN))[-1]
+    assert "Carl Roux has reopened this case" in body_of(mail)
+
+
 async def test_a_requester_whose_address_cannot_be_written_to_is_noted(office: Office) -> None:
     row = await office.receives(raw_mail("Zoé <zoé@customer.example>"))
 

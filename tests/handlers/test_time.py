@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tests.handlers.office import ANN, MARIE, Office, body_of, raw_mail
 
 from mailcase.core.case import Flag, Status, StatusReason
 from mailcase.core.events import DueAtRisk, DueMissed, StatusChanged
+from mailcase.core.sla import DueColour, due_colour
 
 
 async def moments(office: Office, ref: str = "1001-C") -> list[tuple[str, datetime]]:
@@ -50,12 +52,36 @@ async def test_after_a_week_of_downtime_everything_happens_in_order_at_its_own_t
 
     assert await moments(office) == [
         ("StatusChanged", until),
-        ("DueAtRisk", due_at - timedelta(minutes=30)),
         ("DueMissed", due_at),
     ]
-    recorded = {line.recorded_at for line in (await office.bundle()).timeline[-3:]}
+    recorded = {line.recorded_at for line in (await office.bundle()).timeline[-2:]}
     assert recorded == {office.now}
-    assert [notice for notice, _ in await office.notices()][-3:] == ["wait-over", "due-at-risk", "overdue"]
+    assert [notice for notice, _ in await office.notices()][-2:] == ["wait-over", "overdue"]
+
+
+async def test_SL_17_after_a_downtime_nobody_is_warned_of_what_is_overdue_already(office: Office) -> None:
+    await office.receives(raw_mail())
+    due_at = (await office.case()).due_at
+    assert due_at is not None
+    office.clock.step_to(due_at)
+
+    await office.ticks()
+
+    case = await office.case()
+    assert [notice for notice, _ in await office.notices()][2:] == ["overdue"]
+    assert due_colour(case.due_at, office.now, ZoneInfo("UTC")) is DueColour.RED
+    assert await office.ticks() == 0
+
+
+async def test_SL_17_after_a_downtime_a_due_date_still_to_come_is_warned_of(office: Office) -> None:
+    await office.receives(raw_mail())
+    due_at = (await office.case()).due_at
+    assert due_at is not None
+    office.clock.step_to(due_at - timedelta(minutes=1))
+
+    await office.ticks()
+
+    assert [notice for notice, _ in await office.notices()][2:] == ["due-at-risk"]
 
 
 async def test_ticking_twice_does_nothing_twice(office: Office) -> None:
@@ -110,7 +136,7 @@ async def test_a_held_window_holds_back_nothing_else(office: Office) -> None:
     await office.ticks()
 
     assert (await office.case()).status is Status.RESOLVED
-    assert [name for name, _ in await moments(office, "1002-C")] == ["DueAtRisk", "DueMissed"]
+    assert [name for name, _ in await moments(office, "1002-C")] == ["DueMissed"]
 
 
 async def test_a_window_ends_at_the_same_local_time_across_a_change_of_the_clocks(office: Office) -> None:

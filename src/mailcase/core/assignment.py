@@ -67,6 +67,14 @@ def give_back(process: Process, case: Case) -> Holder:
     return Holder(owner=owner, queue=_queue(process, case))
 
 
+def keeper(case: Case) -> PersonId | None:
+    """Who has the case, so that others must ask for it: its assignee, or the owner of one that rests.
+
+    The owner of open work does not keep it from others: it lies in its queue to be taken (8.31).
+    """
+    return case.holder.assignee or (case.holder.owner if case.status in _RESTING else None)
+
+
 def lists(case: Case) -> tuple[str, ...]:
     """The list that shows the case: `("inbox",)`, `("owned",)`, or `()` when closed (AS-6).
 

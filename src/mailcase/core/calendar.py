@@ -74,6 +74,17 @@ def add_days(zone: ZoneInfo, at: datetime, count: int) -> datetime:
     return _same_time(local, local.date() + count * _DAY)
 
 
+def ends_work(calendar: WorkingCalendar, at: datetime) -> bool:
+    """True within working hours and at the exact end of a period; false in free time and at its end."""
+    days = _days_around(calendar, at)
+    return next(opens < at for day in days for opens, closes in day if at <= closes)
+
+
+def next_work(calendar: WorkingCalendar, at: datetime) -> datetime:
+    """`at` where work goes on then, else the next start of work: an exact end moves over the free time after it."""
+    return next(_periods_after(calendar, at))[0]
+
+
 def move_into_hours(calendar: WorkingCalendar, at: datetime) -> datetime:
     """`at` where people work then, the exact end of a period included, else the next start of work (SL-11, 5)."""
     return next(max(at, opens) for day in _days_around(calendar, at) for opens, closes in day if at <= closes)

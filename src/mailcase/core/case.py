@@ -230,6 +230,8 @@ class Case:
     due_at: datetime | None = None
     #: Signed working time left when the clock was paused, negative when overdue; set exactly while paused.
     paused_remaining: timedelta | None = None
+    #: The due date that the pause hid (SL-4); says on which side of free time the next one lies.
+    hidden_due_at: datetime | None = None
     #: The due date for which the notice has gone out; another due date makes another notice.
     at_risk_noticed_for: datetime | None = None
     overdue_noticed_for: datetime | None = None

@@ -191,6 +191,8 @@ class LinkCase(_Asked):
 class Tick(_Asked):
     """The time `at` has come; the core decides what that means (T20, T28, SL-17)."""
 
+    #: The wall clock, after `at` where the tick comes late: what is past by now need not be warned of any more.
+    now: datetime
     #: All mail of the case's mailboxes that arrived before this has been taken in: windows that end later stay open.
     read_through_at: datetime
 

@@ -55,13 +55,22 @@ def deadlines(process: Process, case: Case) -> tuple[Deadline, ...]:
     return tuple(sorted(found, key=lambda deadline: (deadline.at, _ORDER[deadline.kind])))
 
 
-def next_deadline(process: Process, case: Case, at: datetime, read_through_at: datetime) -> Deadline | None:
-    """The earliest deadline that is due at `at`; one that waits for mail also needs all mail before it to be read."""
+def next_deadline(
+    process: Process, case: Case, at: datetime, read_through_at: datetime, *, now: datetime
+) -> Deadline | None:
+    """The earliest deadline that is due at `at`; one that waits for mail also needs all mail before it to be read.
+
+    `now` is the wall clock: a daemon that was down lives through the past in order, but gives no warning of a due date
+    that has passed by now, for the overdue notice comes with it.
+    """
+    is_overdue = case.due_at is not None and case.due_at <= now
     return next(
         (
             deadline
             for deadline in deadlines(process, case)
-            if deadline.at <= at and not (deadline.waits_for_mail and deadline.at > read_through_at)
+            if deadline.at <= at
+            and not (deadline.waits_for_mail and deadline.at > read_through_at)
+            and not (deadline.kind is DeadlineKind.DUE_AT_RISK and is_overdue)
         ),
         None,
     )

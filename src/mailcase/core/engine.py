@@ -116,7 +116,8 @@ def _refusal(process: Process, case: Case, command: Command, rule: Bar) -> Refus
     choices: tuple[str, ...] = ()
     match rule.reason:
         case Reason.SOMEBODY_ELSE_HAS_IT:
-            people = (case.holder.assignee,) if case.holder.assignee is not None else ()
+            keeper = assignment.keeper(case)
+            people = (keeper,) if keeper is not None else ()
         case Reason.NOT_YOURS_TO_SETTLE:
             people = assignment.settlers(process, case)
         case Reason.PERSON_UNKNOWN | Reason.PERSON_RETIRED:

@@ -106,6 +106,8 @@ class ClockPaused(_Happened):
     """The SLA clock stopped; `remaining` is signed working time (SL-4)."""
 
     remaining: timedelta
+    #: The due date that is hidden from now on; older timelines lack it.
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,9 +99,9 @@ def _apply(case: Case, event: Event) -> Case:  # noqa: C901 - one flat case per 
         case ClockStarted() | DueOverridden():
             return evolved(due_at=event.due_at)
         case ClockPaused():
-            return evolved(due_at=None, paused_remaining=event.remaining)
+            return evolved(due_at=None, paused_remaining=event.remaining, hidden_due_at=event.due_at)
         case ClockResumed():
-            return evolved(due_at=event.due_at, paused_remaining=None)
+            return evolved(due_at=event.due_at, paused_remaining=None, hidden_due_at=None)
         case DueAtRisk():
             return evolved(at_risk_noticed_for=event.due_at)
         case DueMissed():
@@ -139,6 +139,7 @@ def _status(case: Case, event: StatusChanged) -> dict[str, object]:
         "feedback_until": None,
         # A clock that was paused when the case was cancelled never runs again.
         "paused_remaining": None if event.after is Status.CLOSED else case.paused_remaining,
+        "hidden_due_at": None if event.after is Status.CLOSED else case.hidden_due_at,
     }
 
 

@@ -69,8 +69,8 @@ def actor_has_it(_process: Process, case: Case, command: Command) -> bool:
 
 
 def somebody_else_has_it(_process: Process, case: Case, command: Command) -> bool:
-    """Assigned to another (T4, T5)."""
-    return case.holder.assignee not in {None, PersonId(command.by)}
+    """It is another's (T4, T5, AS-10)."""
+    return assignment.keeper(case) not in {None, PersonId(command.by)}
 
 
 def must_take_over(process: Process, case: Case, command: Take) -> bool:
@@ -79,9 +79,8 @@ def must_take_over(process: Process, case: Case, command: Take) -> bool:
 
 
 def nobody_has_it(_process: Process, case: Case, _command: Release) -> bool:
-    """Nothing to give back. It is the assignee who has a case, or the owner of one that waits or is resolved."""
-    is_owned = case.holder.owner is not None and (case.wait is not None or case.feedback_until is not None)
-    return case.holder.assignee is None and not is_owned
+    """Nothing to give back."""
+    return assignment.keeper(case) is None
 
 
 def may_take(process: Process, case: Case, command: Command) -> bool:
@@ -250,7 +249,7 @@ def has_come(kind: DeadlineKind) -> Callable[[Process, Case, Tick], bool]:
     """The earliest deadline that has come is of this kind."""
 
     def is_earliest(process: Process, case: Case, command: Tick) -> bool:
-        deadline = next_deadline(process, case, command.at, command.read_through_at)
+        deadline = next_deadline(process, case, command.at, command.read_through_at, now=command.now)
         return deadline is not None and deadline.kind is kind
 
     return is_earliest

@@ -109,6 +109,7 @@ _NOTICE: Mapping[Enum, _Words] = {
     Notice.NEW_INFORMATION: ("New information", "Nouvelles informations reçues"),
     Notice.NEEDS_ATTENTION: ("Needs attention", "Attention requise"),
     Notice.WAIT_OVER: ("Wait over", "Attente terminée"),
+    Notice.RETURNED: ("Work again", "De nouveau à traiter"),
     Notice.DUE_AT_RISK: ("Due date at risk", "Échéance menacée"),
     Notice.OVERDUE: ("Overdue", "Échéance dépassée"),
 }

@@ -25,6 +25,8 @@ class Notice(StrEnum):
     NEW_INFORMATION = "new-information"
     NEEDS_ATTENTION = "needs-attention"
     WAIT_OVER = "wait-over"
+    #: A case that was done is work again.
+    RETURNED = "returned"
     DUE_AT_RISK = "due-at-risk"
     OVERDUE = "overdue"
 

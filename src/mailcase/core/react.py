@@ -6,7 +6,7 @@ decision, the most telling one that the process has switched on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mailcase.core.case import (
     SYSTEM,
@@ -44,9 +44,14 @@ def react(process: Process, before: Case | None, events: Sequence[Event], after:
     """The notices for the events of one decision, `before` being None when they opened the case."""
     told: dict[Audience, Notify] = {}
     for notify in (*_to_requester(process, events, after), *_to_agents(before, events, after)):
-        if notify.notice in process.notices:
+        if notify.notice in process.notices and not _is_told_in_person(told, notify.audience):
             told.setdefault(notify.audience, notify)
     return tuple(told.values())
+
+
+def _is_told_in_person(told: Iterable[Audience], audience: Audience) -> bool:
+    """The queue need not hear, maybe for a second time, what whoever has the case is told already."""
+    return isinstance(audience, ToQueue) and any(isinstance(other, ToPerson) for other in told)
 
 
 def _to_requester(process: Process, events: Sequence[Event], after: Case) -> Iterator[Notify]:
@@ -114,6 +119,9 @@ def _news(event: Event, after: Case) -> tuple[Notice, MailId | None, TextId | No
             return Notice.NEW_INFORMATION, event.mail, None
         case AttentionRaised():
             return Notice.NEEDS_ATTENTION, None, event.attention.text
+        case CaseReopened(cause=ReopeningCause.PERSON) if after.holder.owner is not None:
+            # By mail, or for mail of ours, the news comes with another event. Without an owner the queue hears of it.
+            return Notice.RETURNED, None, None
         case FlagRaised(flag=Flag.WAIT_ENDED):
             return Notice.WAIT_OVER, None, None
         case DueAtRisk():
@@ -130,7 +138,9 @@ def _comes_to_queue(before: Case | None, events: Sequence[Event], after: Case) -
         isinstance(event, CaseOpened | StatusChanged) or (isinstance(event, HolderChanged) and event.rule == RELEASED)
         for event in events
     )
-    return arrives and after.status is not Status.DRAFT and _is_free(after) and not (before and _is_free(before))
+    # What is resolved lies in the queue, too, where it has no owner, but there is nothing to take.
+    was_free = before is not None and _is_free(before) and before.status is not Status.RESOLVED
+    return arrives and after.status is not Status.DRAFT and _is_free(after) and not was_free
 
 
 def _is_free(case: Case) -> bool:

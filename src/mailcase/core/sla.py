@@ -63,13 +63,20 @@ def remaining_at(process: Process, due_at: datetime, at: datetime) -> timedelta:
     return due_at - at if hours is None else calendar.working_between(hours, at, due_at)
 
 
-def due_after(process: Process, remaining: timedelta, at: datetime) -> datetime:
-    """The due date of a clock that runs again at `at` (SL-5, SL-7).
+def due_after(process: Process, remaining: timedelta, at: datetime, hidden: datetime | None) -> datetime:
+    """The due date of a clock that runs again at `at` (SL-5, SL-7); `hidden` is the one that the pause hid.
 
-    The moves of SL-11, 5 and 6, are not made again: the waited time is given back to the minute.
+    The moves of SL-11, 5 and 6, are not made again: the waited time is given back to the minute. With a calendar that
+    leaves a choice at free time, whose begin and end are equally far in working time: the hidden due date itself if it
+    is as far, else the end if that one lay in free time or at its end, else the nearest moment.
     """
     hours = _calendar(process)
-    return at + remaining if hours is None else calendar.add_working(hours, at, remaining)
+    if hours is None:
+        return at + remaining
+    if hidden is not None and calendar.working_between(hours, at, hidden) == remaining:
+        return hidden
+    due = calendar.add_working(hours, at, remaining)
+    return due if hidden is None or calendar.ends_work(hours, hidden) else calendar.next_work(hours, due)
 
 
 def due_text(case: Case, language: str) -> str:

@@ -153,8 +153,9 @@ class Story:
         case = self.case
         if case.paused_remaining is not None:
             if not sla.is_wait_for_information(case):
-                due_at = sla.due_after(self.process, case.paused_remaining, self.at)
+                due_at = sla.due_after(self.process, case.paused_remaining, self.at, case.hidden_due_at)
                 self.record(ClockResumed(at=self.at, by=SYSTEM, rule="SL-5", due_at=due_at))
         elif case.due_at is not None and sla.pauses(self.process, case):
             remaining = sla.remaining_at(self.process, case.due_at, self.at)
-            self.record(ClockPaused(at=self.at, by=SYSTEM, rule="SL-4", remaining=remaining))
+            paused = ClockPaused(at=self.at, by=SYSTEM, rule="SL-4", remaining=remaining, due_at=case.due_at)
+            self.record(paused)

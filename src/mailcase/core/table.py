@@ -135,12 +135,18 @@ TABLE: tuple[Rule, ...] = (
     bar("2.8.2", Resolve, _DRAFT, Reason.IS_DRAFT),
     bar("2.8.13", Resolve, _WAITING, Reason.IS_WAITING),
     bar("2.8.20", Resolve, _RESOLVED, Reason.NOTHING_WOULD_CHANGE),
+    # The end of the work is said by whoever has it, and a problem is not ended past those who are to settle it.
+    bar("AS-10", Resolve, OPEN, Reason.SOMEBODY_ELSE_HAS_IT, when.somebody_else_has_it),
+    bar("8.36", Resolve, OPEN, Reason.NOT_YOURS_TO_SETTLE, when.may_not_settle),
     row("T24", Resolve, OPEN, _RESOLVED, then.resolve, when.has_window),
     row("T25", Resolve, OPEN, _CLOSED, then.resolve_for_good),
     bar("2.8.14", Reopen, _RESOLVED, Reason.WINDOW_OVER, when.is_window_over),
     row("T27", Reopen, _RESOLVED, _TO_DO, then.reopen),
     bar("2.8.20", Reopen, _NOT_CLOSED, Reason.NOT_RESOLVED),
     bar("2.8.11", Cancel, _RESOLVED, Reason.RESOLVED_CLOSES_BY_ITSELF),
+    # Before the confirmation is asked for: nobody confirms what would be refused.
+    bar("AS-10", Cancel, _NOT_CLOSED, Reason.SOMEBODY_ELSE_HAS_IT, when.somebody_else_has_it),
+    bar("8.36", Cancel, _NOT_CLOSED, Reason.NOT_YOURS_TO_SETTLE, when.may_not_settle),
     bar("T29", Cancel, _NOT_CLOSED, Reason.NOT_CONFIRMED, when.is_unconfirmed),
     row("T29", Cancel, _NOT_CLOSED, _CLOSED, then.cancel),
     # Problems.
@@ -149,7 +155,7 @@ TABLE: tuple[Rule, ...] = (
     row("T9p", RaiseAttention, _WAITING, None, then.flag_problem, when.is_on_hold),
     row("T9", RaiseAttention, _IN_WORK, _TO_DO, then.stop_for_problem),
     row("T31", ReportUndelivered, frozenset({_DRAFT, _CLOSED}), None, then.change_nothing),
-    row("T31", ReportUndelivered, _RESOLVED, None, then.record_failure, when.is_fate_unknown),
+    row("T31", ReportUndelivered, _RESOLVED, None, then.change_nothing, when.is_fate_unknown),
     row("T31", ReportUndelivered, _RESOLVED, _TO_DO, then.reopen_undelivered),
     row("T9p", ReportUndelivered, _WAITING, None, then.flag_undelivered, when.is_on_hold),
     row("T9", ReportUndelivered, _IN_WORK, _TO_DO, then.stop_for_undelivered),

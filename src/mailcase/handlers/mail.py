@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import SYSTEM, Case, CaseId, Link, LinkKind, Status, reference
-from mailcase.core.commands import AddNote, FileMail, LinkCase, ReceiveMail, ReportUndelivered
+from mailcase.core.commands import AddNote, FileMail, LinkCase, MarkNew, ReceiveMail, ReportUndelivered
 from mailcase.core.refusal import Refused
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.arrival import Arrival
@@ -31,6 +31,11 @@ _Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]
 _REPORT_REASONS = {Kind.BOUNCE: Reason.BOUNCE_OF_OURS, Kind.DELAY: Reason.DELAY_OF_OURS}
 #: An agent who stands so on a case writes on it as any customer or supplier does.
 _OUTSIDE_ROLES = frozenset({Role.REQUESTER, Role.THIRD_PARTY})
+
+_SPLIT = (
+    "One conversation, two open cases: mail that arrived inside the feedback window has reopened {reopened}, after "
+    "later mail had already made {continuing}, which continues it."
+)
 
 
 class MailHandler:
@@ -168,6 +173,8 @@ def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
         return _after_window(arrival, seat, target, reason)
     _take(arrival, target, seat.role, reason)
+    if target.status is Status.RESOLVED:
+        _tell_of_split(arrival, target)
     return Outcome.APPENDED, reason, (target.id,)
 
 
@@ -211,6 +218,21 @@ def _take(arrival: Arrival, case: Case, role: Role, reason: Reason) -> None:
     arrival.remember(case.id, address=address, role_of_author=role, brings_others=brings_others)
 
 
+def _tell_of_split(arrival: Arrival, reopened: Case) -> None:
+    """Later mail of the thread was handled first and made a case of its own: both say so (docs/decisions/0009)."""
+    workspace = arrival.workspace
+    continuing = workspace.continued_by(reopened.id)
+    if continuing is None:
+        return
+    words = _SPLIT.format(reopened=reference(reopened.id), continuing=reference(continuing.id))
+    for case in (reopened, continuing):
+        note = workspace.add_text(case.id, words)
+        workspace.decide(case.id, AddNote(at=arrival.moment(case), by=SYSTEM, text=note))
+    # The reopening shows itself; the other case is to be looked at again, unless it is new anyway or has been resolved.
+    workspace.decide(continuing.id, MarkNew(at=arrival.moment(continuing), by=SYSTEM))
+    arrival.trace.add("window", reference(reopened.id), f"reopened beside {reference(continuing.id)}")
+
+
 def _file(arrival: Arrival, case: Case) -> None:
     arrival.workspace.decide(
         case.id,
@@ -241,7 +263,7 @@ def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> _En
         # Somebody else's reply address proves too little for the people and mails of the old case (DESIGN 8).
         strangers = open_cases(arrival, links=(Link(kind=LinkKind.STRANGER, other=closed.id),))
         return (Outcome.NEW_CASE, Reason.STRANGER, strangers) if strangers else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
-    made = continue_case(arrival, closed)
+    made = continue_case(arrival, closed, role)
     return (Outcome.NEW_CASE, reason, (made,)) if made is not None else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
 
 

@@ -11,11 +11,11 @@ from mailcase.core.routing import Routed, RoutingFacts, choose_route, choose_wil
 from mailcase.errors import PermanentError
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.read import ReadMail
-from mailcase.store.rows.cases import Role
+from mailcase.store.rows.cases import Party, Role
 
 NO_SUBJECT = "(no subject)"
-#: What a closed case hands on to the case that continues it (EM-25), and as what.
-_HANDED_ON = {Role.SEEN: Role.SEEN, Role.THIRD_PARTY: Role.THIRD_PARTY, Role.REQUESTER: Role.SEEN}
+#: Whom a closed case hands on to the case that continues it (EM-25); an unconfirmed sender stays behind.
+_HANDED_ON = frozenset({Role.SEEN, Role.THIRD_PARTY, Role.REQUESTER})
 
 
 def open_cases(arrival: Arrival, *, links: tuple[Link, ...]) -> tuple[CaseId, ...]:
@@ -24,6 +24,7 @@ def open_cases(arrival: Arrival, *, links: tuple[Link, ...]) -> tuple[CaseId, ..
     siblings = arrival.cases_of_copies
     taken = {unit.address for unit in arrival.units_of_copies}
     may_acknowledge = _may_acknowledge(arrival)
+    requester = arrival.author_party() if arrival.read.author is not None and not arrival.is_from_us else None
     made: list[CaseId] = []
     for address, routed in _routes(arrival):
         if address in taken:
@@ -32,12 +33,16 @@ def open_cases(arrival: Arrival, *, links: tuple[Link, ...]) -> tuple[CaseId, ..
         to_siblings = tuple(Link(kind=LinkKind.SIBLING, other=case_id) for case_id in (*siblings, *made))
         acknowledge = may_acknowledge and routed.acknowledge
         may_acknowledge = may_acknowledge and not acknowledge
-        made.append(_open(arrival, address, routed, links=(*links, *to_siblings), acknowledge=acknowledge))
+        case_links = (*links, *to_siblings)
+        made.append(_open(arrival, address, routed, links=case_links, acknowledge=acknowledge, requester=requester))
     return tuple(made)
 
 
-def continue_case(arrival: Arrival, closed: Case) -> CaseId | None:
+def continue_case(arrival: Arrival, closed: Case, role: Role) -> CaseId | None:
     """T30, EM-24, EM-25: one new case (8.37) with the people and mails of the old one, which stays as it is.
+
+    Everybody is on it as on the old one, the requester included, whoever writes (docs/decisions/0009). `role` is how
+    the sender is on the old one; only the requester is sent an acknowledgement, of his own mail.
 
     It is made where the old one was, if the mail came there too, else by the first route that takes it. Late mail is
     not turned away (L37): where no route takes it any more, the old case's own process does, unless that is retired.
@@ -47,13 +52,17 @@ def continue_case(arrival: Arrival, closed: Case) -> CaseId | None:
         return None
     address, routed = route
     links = (Link(kind=LinkKind.CONTINUES, other=closed.id),)
-    acknowledge = routed.acknowledge and _may_acknowledge(arrival) and not arrival.cases
-    case_id = _open(arrival, address, routed, links=links, acknowledge=acknowledge)
+    is_requesters = role is Role.REQUESTER
+    acknowledge = is_requesters and routed.acknowledge and _may_acknowledge(arrival) and not arrival.cases
     workspace = arrival.workspace
-    for address, role in workspace.roles(closed.id).items():
-        party = workspace.party(address)
-        if party is not None and role in _HANDED_ON:
-            workspace.add_participant(case_id, party, _HANDED_ON[role])
+    requester = workspace.party_of(closed.requester)
+    case_id = _open(
+        arrival, address, routed, links=links, acknowledge=acknowledge, requester=requester, role_of_author=role
+    )
+    for participant, role_of_participant in workspace.roles(closed.id).items():
+        party = workspace.party(participant)
+        if party is not None and role_of_participant in _HANDED_ON:
+            workspace.add_participant(case_id, party, role_of_participant)
     workspace.copy_mails(closed.id, case_id)
     return case_id
 
@@ -106,13 +115,21 @@ def _routing_facts(read: ReadMail) -> RoutingFacts:
     )
 
 
-def _open(arrival: Arrival, address: str, routed: Routed, *, links: tuple[Link, ...], acknowledge: bool) -> CaseId:
+def _open(
+    arrival: Arrival,
+    address: str,
+    routed: Routed,
+    *,
+    links: tuple[Link, ...],
+    acknowledge: bool,
+    requester: Party | None,
+    role_of_author: Role = Role.REQUESTER,
+) -> CaseId:
     workspace, read = arrival.workspace, arrival.read
     case_id = workspace.new_case_id()
     arrival.cases[address] = case_id
-    requester = arrival.author_party() if read.author is not None and not arrival.is_from_us else None
     # Before the case itself, so that the acknowledgement can already name the mail it answers.
-    arrival.remember(case_id, address=address, role_of_author=Role.REQUESTER)
+    arrival.remember(case_id, address=address, role_of_author=role_of_author)
     refused = workspace.open_case(
         routed.process,
         OpenCase(

@@ -52,11 +52,12 @@ class TickHandler:
             if case is None:
                 return fired
             read_through_at = read_through(case.mailboxes)
-            due = deadlines.next_deadline(workspace.process(case), case, workspace.now, read_through_at)
+            now = workspace.now
+            due = deadlines.next_deadline(workspace.process(case), case, now, read_through_at, now=now)
             if due is None:
                 return fired
             at = max(due.at, case.last_event_at)
-            workspace.decide(case_id, Tick(at=at, by=SYSTEM, read_through_at=read_through_at))
+            workspace.decide(case_id, Tick(at=at, by=SYSTEM, now=now, read_through_at=read_through_at))
             after = workspace.case(case_id)
             if after is None or after.version == case.version:
                 raise PermanentError(f"the deadline {due.kind} of {reference(case_id)} was due and nothing happened")

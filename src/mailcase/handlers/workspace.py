@@ -24,6 +24,7 @@ from mailcase.core.case import (
     ProcessName,
     Status,
     TextId,
+    reference,
 )
 from mailcase.core.commands import Command, OpenCase
 from mailcase.core.effects import Effect
@@ -100,7 +101,7 @@ class Workspace:
         """The process of a case. Raises PermanentError when the configuration has lost it."""
         process = self._processes.get(case.process)
         if process is None:
-            raise PermanentError(f"process {case.process!r} of case {case.id}-C is not in the configuration")
+            raise PermanentError(f"process {case.process!r} of case {reference(case.id)} is not in the configuration")
         return process
 
     def subject(self, case: Case) -> str:
@@ -175,7 +176,7 @@ class Workspace:
         """Applies a command to a loaded case; a refusal leaves everything as it was."""
         case = self.case(case_id)
         if case is None:
-            raise PermanentError(f"case {case_id}-C is not loaded")
+            raise PermanentError(f"case {reference(case_id)} is not loaded")
         return self._apply(self.process(case), case, case_id, command)
 
     def open_case(self, process: ProcessName, command: OpenCase) -> Refused | None:
