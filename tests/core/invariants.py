@@ -48,6 +48,8 @@ def broken_in(case: Case) -> Iterator[str]:
         "AS-1 highlighted work is queued": not case.is_highlighted or held.queue is not None,
         "SL-1 paused only for information": case.paused_remaining is None or waits_for_information,
         "SL-4 paused or due, not both": case.paused_remaining is None or case.due_at is None,
+        "SL-4 a due date is hidden exactly while paused": (case.hidden_due_at is None)
+        == (case.paused_remaining is None),
         "SL-3 no due date in draft": case.status is not Status.DRAFT or case.due_at is None,
         "T9 attention is no state of a wait but hold": case.attention is None
         or case.wait is None
@@ -85,6 +87,11 @@ def broken_by_events(process: Process, before: Case, events: Sequence[Event], af
         or Flag.NEEDS_ATTENTION in after.flags
         or after.holder == assignment.place(process, after)
         or after.holder == assignment.give_back(process, after),
+        "AS-10 nobody ends what somebody else has": not _is_ended_by_hand(before, events, after)
+        or assignment.keeper(before) in {None, PersonId(events[0].by)},
+        "8.36 nobody ends a problem that others are to settle": not _is_ended_by_hand(before, events, after)
+        or before.attention is None
+        or PersonId(events[0].by) in (assignment.settlers(process, before) or {PersonId(events[0].by)}),
         "2.8.10 resolved is left only through to-do or the end": before.status is not Status.RESOLVED
         or after.status in {Status.RESOLVED, Status.TO_DO, Status.CLOSED},
         "2.8.13 a wait does not end in resolved": before.status is not Status.WAITING
@@ -118,6 +125,11 @@ def broken_by_notices(effects: Sequence[Effect], actor: ActorId) -> Iterator[str
         isinstance(audience, ToQueue) and audience.but != PersonId(actor) for audience in audiences if actor != SYSTEM
     ):
         yield "the queue's notice reaches whoever did it"
+
+
+def _is_ended_by_hand(before: Case, events: Sequence[Event], after: Case) -> bool:
+    ended = {Status.RESOLVED, Status.CLOSED}
+    return before.status not in ended and after.status in ended and events[0].by != SYSTEM
 
 
 def _kept(process: Process, before: Case, after: Case) -> bool:

@@ -186,8 +186,8 @@ def normal(process: Process, case: Case) -> Case:
         updaters=tuple(updaters[:1]),
         due_at=_recent(due),
         paused_remaining=max(case.paused_remaining, -2 * UNIT) if case.paused_remaining is not None else None,
-        # Says something only where there is a calendar.
-        hidden_due_at=None,
+        # Which one it was says something only where there is a calendar.
+        hidden_due_at=NOW if case.hidden_due_at is not None else None,
         at_risk_noticed_for=_recent(due) if due in {case.at_risk_noticed_for, case.overdue_noticed_for} else None,
         overdue_noticed_for=_recent(due) if case.overdue_noticed_for == due else None,
         feedback_until=_recent(case.feedback_until),
