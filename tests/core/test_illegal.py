@@ -280,7 +280,7 @@ def test_as_10_taking_over_must_be_meant() -> None:
 @pytest.mark.parametrize(("kind", "more"), [(Resolve, {}), (Cancel, {"is_confirmed": True}), (Cancel, {})])
 @pytest.mark.parametrize("name", ["taken", "given", "reopened by mail"])
 def test_as_10_a_case_that_somebody_else_has_is_not_ended(kind: type[Any], more: dict[str, Any], name: str) -> None:
-    """It is taken over first; nobody is asked to confirm in vain."""
+    """It is taken over first; no confirmation would help."""
     given = {"taken": in_progress(), "given": mailed(), "reopened by mail": resolved()}
     desk = given[name]
     if name == "given":

@@ -37,6 +37,21 @@ async def test_check_10_every_later_command_on_a_cancelled_case_is_refused(offic
             await office.does(f"case.{operation}", ref="1001-C")
 
 
+@pytest.mark.parametrize("operation", ["resolve", "cancel"])
+async def test_AS_10_the_case_of_a_colleague_is_not_ended_past_them(office: Office, operation: str) -> None:
+    """With the way to end it all the same, and nothing told to the requester before."""
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C", as_="carl")
+    before = await office.bundle()
+
+    with pytest.raises(CommandRefused, match=r"carl has the case.*Allowed now: .*take --take-over"):
+        await office.does(f"case.{operation}", ref="1001-C", yes=True)
+
+    assert await office.bundle() == before
+    await office.does("case.take", ref="1001-C", take_over=True)
+    await office.does(f"case.{operation}", ref="1001-C", yes=True)
+
+
 async def test_a_case_that_does_not_exist_is_a_refusal(office: Office) -> None:
     with pytest.raises(CommandRefused, match="there is no case 77-C"):
         await office.does("case.take", ref="77-C")

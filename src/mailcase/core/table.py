@@ -144,7 +144,7 @@ TABLE: tuple[Rule, ...] = (
     row("T27", Reopen, _RESOLVED, _TO_DO, then.reopen),
     bar("2.8.20", Reopen, _NOT_CLOSED, Reason.NOT_RESOLVED),
     bar("2.8.11", Cancel, _RESOLVED, Reason.RESOLVED_CLOSES_BY_ITSELF),
-    # Before the confirmation is asked for: nobody confirms what would be refused.
+    # Before the confirmation, so that a refusal says what really is in the way.
     bar("AS-10", Cancel, _NOT_CLOSED, Reason.SOMEBODY_ELSE_HAS_IT, when.somebody_else_has_it),
     bar("8.36", Cancel, _NOT_CLOSED, Reason.NOT_YOURS_TO_SETTLE, when.may_not_settle),
     bar("T29", Cancel, _NOT_CLOSED, Reason.NOT_CONFIRMED, when.is_unconfirmed),
