@@ -194,7 +194,7 @@ class App:
                 entropy=self.world.entropy,
                 wakes=self.wakes,
                 limits=self.settings.limits,
-                redirect_to=self.settings.outgoing.redirect_to,
+                outgoing=self.settings.outgoing,
             )
             for _ in range(connections)
         ]

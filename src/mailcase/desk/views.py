@@ -127,7 +127,7 @@ def delivery_row(row: DeliveryRow) -> dict[str, Json]:
         "message_id": row.message_id,
         "to": row.address,
         "state": row.state.value,
-        "held": row.is_held and row.state is DeliveryState.QUEUED,
+        "held": row.is_held and row.state in (DeliveryState.QUEUED, DeliveryState.DEFERRED),
         "attempts": row.attempts,
         "next_at": time_json(row.next_at),
         "last_reply": row.last_reply,

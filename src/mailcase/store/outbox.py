@@ -44,8 +44,8 @@ INSERT INTO outgoing (id, case_id, notice, message_id, envelope_from, created_at
 VALUES (:id, :case_id, :notice, :message_id, :envelope_from, :created_at, :raw)
 """
 ADD_DELIVERY = """
-INSERT INTO deliveries (id, outgoing_id, case_id, address, state, is_held, attempts, next_at)
-VALUES (:id, :outgoing_id, :case_id, :address, 'queued', :is_held, 0, :next_at)
+INSERT INTO deliveries (id, outgoing_id, case_id, address, state, is_held, is_released, attempts, next_at)
+VALUES (:id, :outgoing_id, :case_id, :address, 'queued', :is_held, 0, 0, :next_at)
 """
 
 
@@ -91,6 +91,10 @@ LAPSED = """
 UPDATE deliveries SET state = 'queued', claimed_until = NULL
 WHERE state = 'claimed' AND journaled_at IS NULL AND claimed_until <= :now
 """
+HOLD = """
+UPDATE deliveries INDEXED BY ix_deliveries_due SET is_held = 1
+WHERE state IN ('queued', 'deferred') AND is_held = 0 AND is_released = 0
+"""
 # INDEXED BY: SQLite would take other indexes, and walk or sort a whole backlog for every batch.
 CLAIMABLE = f"""
 SELECT d.outgoing_id FROM deliveries d INDEXED BY ix_deliveries_due
@@ -116,11 +120,15 @@ WHERE {_FIRST_IN_LINE} ORDER BY d.next_at, d.id LIMIT 1
 
 
 def claim(
-    database: sqlite3.Connection, now: datetime, limit_count: int, lease_until: datetime
+    database: sqlite3.Connection, now: datetime, limit_count: int, lease_until: datetime, *, holds_others: bool = False
 ) -> tuple[ClaimedOutgoing, ...]:
-    """Claims the due deliveries of at most `limit_count` mails, all of a mail together."""
+    """Claims the due deliveries of at most `limit_count` mails, all of a mail together. `holds_others`: only what an
+    operator has released; all others are held from now on.
+    """
     micros = to_micros(now)
     execute(database, LAPSED, now=micros)
+    if holds_others:
+        execute(database, HOLD)
     mails = json_list(_due_mails(database, micros, limit_count))
     ids = json_list(row["id"] for row in select(database, CLAIMABLE_OF_MAILS, now=micros, mails=mails))
     execute(database, CLAIM, ids=ids, lease_until=to_micros(lease_until))
@@ -231,7 +239,7 @@ DELIVERIES_OF_CASE = f"{_DELIVERY_COLUMNS} WHERE d.case_id = :case_id ORDER BY d
 DELIVERY_BY_ID = f"{_DELIVERY_COLUMNS} WHERE d.id = :delivery_id"
 OUTGOING_RAW = "SELECT raw FROM outgoing WHERE id = :outgoing_id"
 RETRY_DELIVERY = """
-UPDATE deliveries SET state = 'queued', is_held = 0, next_at = :now, journaled_at = NULL
+UPDATE deliveries SET state = 'queued', is_held = 0, is_released = 1, next_at = :now, journaled_at = NULL
 WHERE id = :delivery_id
   AND (state IN ('deferred', 'failed', 'unknown', 'cancelled') OR (state = 'queued' AND is_held = 1))
 """

@@ -245,6 +245,8 @@ deliveries = Table(
     Column("address", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("is_held", Boolean, nullable=False),
+    # Set by an operator, for good: it goes out although everything else is held.
+    Column("is_released", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     # Not before; NULL once nothing is to be tried any more.
     Column("next_at", Time),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailcase.clock import Clock
-from mailcase.config.settings import Limits
+from mailcase.config.settings import Limits, Outgoing, OutgoingMode
 from mailcase.entropy import Entropy
 from mailcase.errors import StoreUnavailable, TransientError
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
@@ -43,11 +43,11 @@ class OutboxWorker:
         entropy: Entropy,
         wakes: Wakes,
         limits: Limits,
-        redirect_to: str | None = None,
+        outgoing: Outgoing,
     ) -> None:
-        """`redirect_to` gets every mail in the place of its recipients, whenever it was queued."""
+        """What `outgoing` says of a trial run holds for every mail, whenever it was queued."""
         self._store = store
-        self._redirect_to = redirect_to
+        self._outgoing = outgoing
         self._outlet = outlet
         self._handler = handler
         self._clock = clock
@@ -81,7 +81,10 @@ class OutboxWorker:
         await self._give_back()
         self._looked_at = now = self._clock.now()
         claimed = await self._store.claim_outbox(
-            now=now, limit_count=OUTBOX_BATCH, lease_until=now + self._limits.lease
+            now=now,
+            limit_count=OUTBOX_BATCH,
+            lease_until=now + self._limits.lease,
+            holds_others=self._outgoing.mode is OutgoingMode.HOLD,
         )
         if len(claimed) == OUTBOX_BATCH:
             # There may be more than one connection's worth; the loops share one event.
@@ -112,9 +115,9 @@ class OutboxWorker:
 
     def _redirected(self, mail: ClaimedOutgoing) -> ClaimedOutgoing:
         """A mail that was queued before the operator said `redirect` must not reach its recipient either."""
-        if self._redirect_to is None:
+        address = self._outgoing.redirect_to
+        if address is None:
             return mail
-        address = self._redirect_to
         return replace(mail, deliveries=tuple(replace(delivery, address=address) for delivery in mail.deliveries))
 
     async def _send(self, session: OutletSession, mail: ClaimedOutgoing) -> None:
