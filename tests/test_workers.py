@@ -301,7 +301,7 @@ async def test_hold_holds_mail_that_was_queued_before_it_until_it_is_released(
         here.clock.step(timedelta(hours=1))
         await here.outbox(relay, outgoing=HOLD).work_once(relay)
 
-        assert relay.taken == [released.mail_id]
+        assert relay.taken == [released.outgoing_id]
 
 
 async def test_a_stop_gives_back_what_was_not_begun(tmp_path: Path) -> None:

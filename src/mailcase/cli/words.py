@@ -60,6 +60,7 @@ FRENCH: Mapping[str, str] = {
     "Subject": "Objet",
     "Timeline": "Chronologie",
     "To": "À",
+    "Unconfirmed": "Non confirmés",
     "Why": "Pourquoi",
     "Window ends": "Fin de la fenêtre de commentaires",
     "continued by": "suivi par",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailcase.config.settings import MailboxSettings, Settings
-from mailcase.core.case import Case, CaseId
+from mailcase.core.case import SYSTEM, Case, CaseId
+from mailcase.core.commands import FileMail
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.outcome import Trace, outcome_of
 from mailcase.handlers.read import ReadMail
@@ -16,6 +17,9 @@ from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason
 
 #: Stands for the sender of a mail that names none.
 NOBODY = "nobody@without-sender.invalid"
+#: Ancestors that nobody has seen are remembered up to this many of a mail, the nearest: its thread hangs together by
+#: them, and a header of invented ids fills no table.
+ANCESTORS_REMEMBERED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +106,21 @@ class Arrival:
             self.workspace.add_participant(case_id, self.workspace.add_party(address, name), role)
 
     def anchor(self, case_id: CaseId, *, address: str) -> None:
-        """Ties the mail's Message-ID to the case, and those of its ancestors that nobody has seen (L18)."""
+        """Ties the mail's Message-ID to the case, and those of its nearest ancestors that nobody has seen (L18)."""
         self.workspace.add_anchor(Anchor(message_id=self.read.message_id, address=address, case_id=case_id))
-        for ancestor in self.read.thread_ids:
+        for ancestor in self.read.thread_ids[:ANCESTORS_REMEMBERED]:
             if not self.anchors(ancestor):
                 self.workspace.add_anchor(Anchor(message_id=ancestor, address=address, case_id=case_id, is_seen=False))
+
+    def file(self, case: Case, *, is_of_thread: bool = True) -> None:
+        """Puts the mail on the record of an open case, where it changes nothing."""
+        self.workspace.decide(
+            case.id, FileMail(at=self.moment(case), by=SYSTEM, mail=self.read.id, mailbox=self.read.claimed.mailbox)
+        )
+        address = case.address or ""
+        self.cases.setdefault(address, case.id)
+        if is_of_thread:
+            self.anchor(case.id, address=address)
 
     def end(self, outcome: Outcome, reason: Reason, case_ids: tuple[CaseId, ...] = ()) -> MailOutcome:
         """Ends the mail; what it was taken for is remembered, so that a copy of it is recognised (EM-7)."""

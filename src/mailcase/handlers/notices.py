@@ -179,6 +179,7 @@ class NoticeWriter:
         carried, omitted = self._attachments(mail) if recipient.person else ((), ())
         view = replace(
             _with_mail(self._view(workspace, case, recipient.language), mail),
+            mail_is_unconfirmed=mail is not None and (case.id, mail.id) in workspace.unconfirmed,
             person_name=recipient.person.name if recipient.person else "",
             note=workspace.text(effect.text) if effect.notice is Notice.ASSIGNED else "",
             message=workspace.text(effect.text) if recipient.person is None else "",

@@ -20,6 +20,13 @@ SENT = """
 SELECT o.id, o.case_id, o.notice, o.message_id, d.address FROM outgoing o JOIN deliveries d ON d.outgoing_id = o.id
 WHERE o.message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY o.id, d.id
 """
+# Beside max(), SQLite takes the other columns from the row that has it.
+SENT_TO = """
+SELECT max(o.id) AS id, d.case_id, o.notice, o.message_id, d.address
+FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
+WHERE d.case_id IN (SELECT value FROM json_each(:case_ids)) AND d.state IN ('sent', 'unknown')
+GROUP BY d.case_id, d.address ORDER BY 1 DESC
+"""
 # UNION, not UNION ALL: a circle of links ends.
 CONTINUATIONS = """
 WITH RECURSIVE line (origin, case_id) AS (
@@ -66,6 +73,7 @@ def look_up(database: sqlite3.Connection, wanted: Wanted) -> Known:
     sent = _sent(database, message_ids)
     named = {
         *wanted.case_ids,
+        *wanted.reported_cases,
         *(anchor.case_id for of_one_id in anchors.values() for anchor in of_one_id),
         *(mail.case_id for mail in sent.values()),
     }
@@ -77,6 +85,7 @@ def look_up(database: sqlite3.Connection, wanted: Wanted) -> Known:
     return Known(
         anchors=anchors,
         sent=sent,
+        sent_to=_sent_to(database, wanted.reported_cases),
         cases=cases,
         subjects=subjects,
         message_ids=message_ids_of(database, case_ids),
@@ -116,6 +125,18 @@ def _sent(database: sqlite3.Connection, message_ids: str) -> dict[str, SentMail]
             addresses=(*(before.addresses if before else ()), row["address"]),
         )
     return found
+
+
+def _sent_to(database: sqlite3.Connection, case_ids: Iterable[CaseId]) -> dict[CaseId, tuple[SentMail, ...]]:
+    found: defaultdict[CaseId, list[SentMail]] = defaultdict(list)
+    for row in select(database, SENT_TO, case_ids=json_list(sorted(case_ids))):
+        case_id = CaseId(row["case_id"])
+        found[case_id].append(
+            SentMail(
+                id=OutgoingId(row["id"]), case_id=case_id, notice=row["notice"], addresses=(row["address"].lower(),)
+            )
+        )
+    return {case_id: tuple(mails) for case_id, mails in found.items()}
 
 
 def _continuations(database: sqlite3.Connection, case_ids: Iterable[CaseId]) -> dict[CaseId, tuple[CaseId, ...]]:
