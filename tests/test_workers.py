@@ -26,12 +26,13 @@ from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
+from mailcase.outbound.retry import result_of
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DUE_BATCH, DueWorker
-from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker, result_of
+from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker
 
 DESK = MailboxName("desk")
 SEND = Outgoing(mode=OutgoingMode.SEND)
@@ -113,7 +114,7 @@ class Bench:
         return OutboxWorker(
             store=self.app.store,
             outlet=relay,
-            handler=DeliveryHandler(self.app._transactions),
+            handler=DeliveryHandler(self.app._transactions, limits=self.app.settings.limits),
             clock=self.clock,
             entropy=self.app.world.entropy,
             wakes=self.app.wakes,

@@ -107,7 +107,7 @@ class App:
 
     def daemon(self) -> Daemon:
         """The daemon over these services; made once."""
-        delivery_handler = DeliveryHandler(self._transactions)
+        delivery_handler = DeliveryHandler(self._transactions, limits=self.settings.limits)
         return Daemon(
             store=self.store,
             clock=self.world.clock,

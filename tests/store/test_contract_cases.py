@@ -9,6 +9,7 @@ import pytest
 
 from mailcase.core.case import CaseId, Flag, Link, LinkKind, MailId, PartyId, Status, TextId
 from mailcase.core.events import FlagRaised
+from mailcase.core.process import Notice
 from mailcase.errors import Conflict, PermanentError
 from mailcase.store import migrate
 from mailcase.store.port import Point, Store
@@ -217,7 +218,7 @@ async def test_a_look_up_finds_the_cases_behind_anchors_and_our_own_mail(store: 
     assert known.subjects == {FIRST: "subject of 1001", SECOND: "subject of 1002"}
     assert known.sent == {
         mail.message_id: SentMail(
-            id=mail.id, case_id=SECOND, notice="acknowledgement", addresses=("a@example.net", "b@example.net")
+            id=mail.id, case_id=SECOND, kind=Notice.ACKNOWLEDGEMENT, addresses=("a@example.net", "b@example.net")
         )
     }
 

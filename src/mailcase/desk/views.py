@@ -126,7 +126,7 @@ def delivery_row(row: DeliveryRow) -> dict[str, Json]:
         "id": row.id,
         "mail_id": row.outgoing_id,
         "case": reference(row.case_id),
-        "notice": row.notice,
+        "notice": row.kind.value,
         "message_id": row.message_id,
         "to": row.address,
         "state": row.state.value,

@@ -99,15 +99,17 @@ class Arrival:
             # Only a person's own mail changes how he is called; others name him as long as nobody else has.
             is_known = self.workspace.party(named.key) is not None
             self._add_participant(case_id, named.key, "" if is_known else named.name, Role.SEEN)
-        self.anchor(case_id, address=address)
+        self.anchor(case_id, address=address, is_shared=of_author is not Role.THIRD_PARTY)
 
     def _add_participant(self, case_id: CaseId, address: str, name: str, role: Role) -> None:
         if address and not self.book.is_own(address):
             self.workspace.add_participant(case_id, self.workspace.add_party(address, name), role)
 
-    def anchor(self, case_id: CaseId, *, address: str) -> None:
+    def anchor(self, case_id: CaseId, *, address: str, is_shared: bool = True) -> None:
         """Ties the mail's Message-ID to the case, and those of its nearest ancestors that nobody has seen (L18)."""
-        self.workspace.add_anchor(Anchor(message_id=self.read.message_id, address=address, case_id=case_id))
+        self.workspace.add_anchor(
+            Anchor(message_id=self.read.message_id, address=address, case_id=case_id, is_shared=is_shared)
+        )
         for ancestor in self.read.thread_ids[:ANCESTORS_REMEMBERED]:
             if not self.anchors(ancestor):
                 self.workspace.add_anchor(Anchor(message_id=ancestor, address=address, case_id=case_id, is_seen=False))

@@ -20,7 +20,7 @@ from mailcase.handlers.matching import Match, NoMatch, Seat, match
 from mailcase.handlers.opening import continue_case, open_cases
 from mailcase.handlers.read import ReadMail
 from mailcase.handlers.reports import REPORT_REASONS, report_delivery
-from mailcase.handlers.transaction import Transactions
+from mailcase.handlers.transaction import Transactions, again_on_conflict
 from mailcase.mail.kind import Kind
 from mailcase.store.port import Point
 from mailcase.store.rows.cases import Role
@@ -45,9 +45,12 @@ class MailHandler:
         """Settles every mail of the batch in one commit, in the order given.
 
         Raises:
-            Conflict: another writer saved one of the cases; handle the batch again.
+            Conflict: other writers kept saving one of the cases; handle the batch again.
             PermanentError: a mail cannot be handled as things stand; handle the others singly and park it.
         """
+        return await again_on_conflict(lambda: self._handle_once(batch))
+
+    async def _handle_once(self, batch: Sequence[ReadMail]) -> tuple[MailOutcome, ...]:
         monotonic = self._transactions.clock.monotonic
         started = monotonic()
         workspace = await self._transactions.begin(_wanted(batch))

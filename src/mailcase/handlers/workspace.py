@@ -242,7 +242,7 @@ class Workspace:
         if known is not None and (anchor.case_id != known.case_id or known.is_seen or not anchor.is_seen):
             return
         self._anchors[anchor.message_id][anchor.address] = anchor
-        if anchor.is_seen:
+        if anchor.is_seen and anchor.is_shared:
             self._added_ids[anchor.case_id][anchor.message_id] = None
 
     def add_taken(self, unit: Taken) -> None:

@@ -7,22 +7,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailcase.core.case import Case, CaseId, MailId, OutgoingId, PartyId
+from mailcase.core.process import outgoing_kind
 from mailcase.store.codec import case_from_json
 from mailcase.store.columns import json_list, select
 from mailcase.store.rows.cases import Anchor, Party, Role, Taken
 from mailcase.store.rows.lookup import Known, SentMail, Wanted
 
 ANCHORS = """
-SELECT message_id, address, case_id, is_seen FROM anchors
+SELECT message_id, address, case_id, is_seen, is_shared FROM anchors
 WHERE message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY id
 """
 SENT = """
-SELECT o.id, o.case_id, o.notice, o.message_id, d.address FROM outgoing o JOIN deliveries d ON d.outgoing_id = o.id
+SELECT o.id, o.case_id, o.kind, o.message_id, d.address FROM outgoing o JOIN deliveries d ON d.outgoing_id = o.id
 WHERE o.message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY o.id, d.id
 """
 # Beside max(), SQLite takes the other columns from the row that has it.
 SENT_TO = """
-SELECT max(o.id) AS id, d.case_id, o.notice, o.message_id, d.address
+SELECT max(o.id) AS id, d.case_id, o.kind, o.message_id, d.address
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 WHERE d.case_id IN (SELECT value FROM json_each(:case_ids)) AND d.state IN ('sent', 'unknown')
 GROUP BY d.case_id, d.address ORDER BY 1 DESC
@@ -43,9 +44,11 @@ WHERE c.id IN (SELECT value FROM json_each(:case_ids)) ORDER BY c.id
 """
 MESSAGE_IDS = """
 SELECT wanted.value AS case_id, a.message_id FROM json_each(:case_ids) wanted JOIN anchors a ON a.id IN (
-    SELECT id FROM (SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen ORDER BY id LIMIT 10)
+    SELECT id FROM (
+        SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen AND is_shared ORDER BY id LIMIT 10)
     UNION
-    SELECT id FROM (SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen ORDER BY id DESC LIMIT 10))
+    SELECT id FROM (
+        SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen AND is_shared ORDER BY id DESC LIMIT 10))
 ORDER BY case_id, a.id
 """
 PARTICIPANTS = """
@@ -109,6 +112,7 @@ def _anchors(database: sqlite3.Connection, message_ids: str) -> dict[str, tuple[
                 address=row["address"],
                 case_id=CaseId(row["case_id"]),
                 is_seen=bool(row["is_seen"]),
+                is_shared=bool(row["is_shared"]),
             )
         )
     return {message_id: tuple(anchors) for message_id, anchors in found.items()}
@@ -121,7 +125,7 @@ def _sent(database: sqlite3.Connection, message_ids: str) -> dict[str, SentMail]
         found[row["message_id"]] = SentMail(
             id=OutgoingId(row["id"]),
             case_id=CaseId(row["case_id"]),
-            notice=row["notice"],
+            kind=outgoing_kind(row["kind"]),
             addresses=(*(before.addresses if before else ()), row["address"]),
         )
     return found
@@ -133,7 +137,10 @@ def _sent_to(database: sqlite3.Connection, case_ids: Iterable[CaseId]) -> dict[C
         case_id = CaseId(row["case_id"])
         found[case_id].append(
             SentMail(
-                id=OutgoingId(row["id"]), case_id=case_id, notice=row["notice"], addresses=(row["address"].lower(),)
+                id=OutgoingId(row["id"]),
+                case_id=case_id,
+                kind=outgoing_kind(row["kind"]),
+                addresses=(row["address"].lower(),),
             )
         )
     return {case_id: tuple(mails) for case_id, mails in found.items()}

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 
 from mailcase.core.case import CaseId, OutgoingId
+from mailcase.core.process import outgoing_kind
 from mailcase.errors import Conflict
 from mailcase.store.columns import (
     TOP,
@@ -40,8 +41,8 @@ INTERRUPTED = "interrupted: the mail may or may not have gone out"
 # ---- C3: mail is queued ----------------------------------------------------------------------------------------------
 
 ADD_OUTGOING = """
-INSERT INTO outgoing (id, case_id, notice, message_id, envelope_from, created_at, raw)
-VALUES (:id, :case_id, :notice, :message_id, :envelope_from, :created_at, :raw)
+INSERT INTO outgoing (id, case_id, kind, message_id, envelope_from, created_at, raw)
+VALUES (:id, :case_id, :kind, :message_id, :envelope_from, :created_at, :raw)
 """
 ADD_DELIVERY = """
 INSERT INTO deliveries (id, outgoing_id, case_id, address, state, is_held, is_released, attempts, next_at)
@@ -55,7 +56,7 @@ def add(database: sqlite3.Connection, mails: Sequence[OutgoingMail]) -> None:
         {
             "id": mail.id,
             "case_id": mail.case_id,
-            "notice": mail.notice,
+            "kind": mail.kind,
             "message_id": mail.message_id,
             "envelope_from": mail.envelope_from,
             "created_at": to_micros(mail.created_at),
@@ -108,7 +109,7 @@ CLAIM = """
 UPDATE deliveries SET state = 'claimed', claimed_until = :lease_until WHERE id IN (SELECT value FROM json_each(:ids))
 """
 CLAIMED = """
-SELECT o.id, o.case_id, o.notice, o.message_id, o.envelope_from, o.created_at, o.raw,
+SELECT o.id, o.case_id, o.kind, o.message_id, o.envelope_from, o.created_at, o.raw,
        d.id AS delivery_id, d.address, d.attempts
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 WHERE d.id IN (SELECT value FROM json_each(:ids)) ORDER BY o.id, d.id
@@ -151,7 +152,7 @@ def _claimed_mail(rows: Sequence[sqlite3.Row]) -> ClaimedOutgoing:
     return ClaimedOutgoing(
         id=OutgoingId(first["id"]),
         case_id=CaseId(first["case_id"]),
-        notice=first["notice"],
+        kind=outgoing_kind(first["kind"]),
         message_id=first["message_id"],
         envelope_from=first["envelope_from"],
         raw=first["raw"],
@@ -225,7 +226,7 @@ def recover(database: sqlite3.Connection) -> tuple[int, tuple[DeliveryRow, ...]]
 # ---- the operator's desk ---------------------------------------------------------------------------------------------
 
 _DELIVERY_COLUMNS = """
-SELECT d.id, d.outgoing_id, d.case_id, o.notice, o.message_id, d.address, d.state, d.is_held, d.attempts, d.next_at,
+SELECT d.id, d.outgoing_id, d.case_id, o.kind, o.message_id, d.address, d.state, d.is_held, d.attempts, d.next_at,
        d.last_reply, o.created_at
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 """
@@ -303,7 +304,7 @@ def _delivery_row(row: sqlite3.Row) -> DeliveryRow:
         id=DeliveryId(row["id"]),
         outgoing_id=OutgoingId(row["outgoing_id"]),
         case_id=CaseId(row["case_id"]),
-        notice=row["notice"],
+        kind=outgoing_kind(row["kind"]),
         message_id=row["message_id"],
         address=row["address"],
         state=DeliveryState(row["state"]),

@@ -42,8 +42,10 @@ ON CONFLICT (case_id, party_id) DO UPDATE SET role = excluded.role
 """
 # The condition leaves the row of another case alone; the count of changed rows then tells the conflict.
 SAVE_ANCHOR = """
-INSERT INTO anchors (message_id, address, case_id, is_seen) VALUES (:message_id, :address, :case_id, :is_seen)
-ON CONFLICT (message_id, address) DO UPDATE SET is_seen = max(is_seen, excluded.is_seen)
+INSERT INTO anchors (message_id, address, case_id, is_seen, is_shared)
+VALUES (:message_id, :address, :case_id, :is_seen, :is_shared)
+ON CONFLICT (message_id, address) DO UPDATE
+SET is_seen = max(is_seen, excluded.is_seen), is_shared = min(is_shared, excluded.is_shared)
 WHERE case_id = excluded.case_id
 """
 # A mail that is tried again meets its own units; another mail's unit is a conflict, told as above.
@@ -144,6 +146,7 @@ def _save_anchors(database: sqlite3.Connection, anchors: Sequence[Anchor]) -> No
             "address": storable(anchor.address),
             "case_id": anchor.case_id,
             "is_seen": anchor.is_seen,
+            "is_shared": anchor.is_shared,
         }
         for anchor in anchors
     ]

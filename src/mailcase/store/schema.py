@@ -197,6 +197,7 @@ anchors = Table(
     Column("address", Text, nullable=False),
     Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
     Column("is_seen", Boolean, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
     UniqueConstraint("message_id", "address"),
 )
 Index(None, anchors.c.case_id, anchors.c.id)
@@ -227,7 +228,8 @@ outgoing = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
-    Column("notice", Text, nullable=False),
+    # A notice, or what a person wrote: `core.process.OutgoingKind`.
+    Column("kind", Text, nullable=False),
     Column("message_id", Text, nullable=False, unique=True),
     Column("envelope_from", Text, nullable=False),
     Column("created_at", Time, nullable=False),

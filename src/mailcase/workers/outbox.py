@@ -13,10 +13,9 @@ from mailcase.config.settings import Limits, Outgoing, OutgoingMode
 from mailcase.entropy import Entropy
 from mailcase.errors import StoreUnavailable, TransientError
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
-from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt, Outlet, OutletSession
-from mailcase.outbound.retry import next_attempt_at
+from mailcase.outbound.retry import result_of
 from mailcase.outbound.wire import one_line
 from mailcase.store.port import Outbox, Point
 from mailcase.store.rows.changes import Changes
@@ -175,7 +174,7 @@ class OutboxWorker:
 
     async def _try_to_settle(self, attempted: Sequence[Attempted]) -> bool:
         try:
-            await again_on_conflict(lambda: self._handler.handle(attempted))
+            await self._handler.handle(attempted)
         except TransientError as error:
             log.warning("outbox_paused", error=str(error))
             return False
@@ -213,29 +212,3 @@ def _broken_off(mail: ClaimedOutgoing, begun: set[DeliveryId], error: Exception)
         )
         for delivery in mail.deliveries
     )
-
-
-def result_of(
-    attempt: Attempt, *, created_at: datetime, attempts: int, now: datetime, limits: Limits, jitter: float
-) -> DeliveryResult:
-    """Turns what became of an attempt into what follows: again later, or never. `attempts` counts this one, `jitter` is
-    in [0, 1).
-    """
-    is_again = attempt.state is DeliveryState.DEFERRED or (
-        attempt.state is DeliveryState.UNKNOWN and limits.resend_unknown
-    )
-    if not is_again:
-        return DeliveryResult(id=attempt.id, state=attempt.state, reply=attempt.reply)
-    next_at = next_attempt_at(
-        created_at=created_at,
-        attempts=attempts,
-        now=now,
-        step=limits.retry_step,
-        retry_for=limits.retry_for,
-        jitter=jitter,
-    )
-    if next_at is None:
-        return DeliveryResult(
-            id=attempt.id, state=DeliveryState.FAILED, reply=f"given up, last answer: {attempt.reply}"
-        )
-    return DeliveryResult(id=attempt.id, state=DeliveryState.DEFERRED, reply=attempt.reply, next_at=next_at)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailcase.core.case import Case, CaseId, OutgoingId, PartyId
+from mailcase.core.process import OutgoingKind
 from mailcase.store.rows.cases import Anchor, Party, Role, Taken
 
 
@@ -27,7 +28,7 @@ class SentMail:
 
     id: OutgoingId
     case_id: CaseId
-    notice: str
+    kind: OutgoingKind
     addresses: tuple[str, ...]
 
 
@@ -44,8 +45,8 @@ class Known:
     cases: Mapping[CaseId, Case] = field(default_factory=dict)
     #: The subject of each of `cases`, as stored under `Case.subject`.
     subjects: Mapping[CaseId, str] = field(default_factory=dict)
-    #: Message-IDs of the mails of each of `cases`, in and out, that were really seen or sent (not those only named),
-    #: oldest first, at most the first and the last ten: for References of what we send.
+    #: Message-IDs of the mails of each of `cases`, in and out, that were really seen or sent (not those only named)
+    #: and that the requester may know, oldest first, at most the first and the last ten: for References.
     message_ids: Mapping[CaseId, tuple[str, ...]] = field(default_factory=dict)
     #: Addresses per case, in lower case, with their roles.
     participants: Mapping[CaseId, Mapping[str, Role]] = field(default_factory=dict)
