@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.handlers.office import (
     BOB,
     MARIE,
@@ -16,7 +18,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import CaseId, Link, LinkKind
-from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.inbox import MailFilter, Outcome
 
 BOTH = f"{SUPPORT}, {SALES}"
 #: One address per mailbox.
@@ -293,3 +295,56 @@ async def test_one_closed_sibling_is_continued_and_the_open_one_gets_the_mail(of
 
     assert row.case_ids == (1001, 1003)
     assert (await office.case("1003-C")).address == SALES
+
+
+# Mail that names itself by nothing: neither Message-ID nor Date
+
+
+async def test_a_nameless_mail_that_is_offered_again_is_a_duplicate(office: Office) -> None:
+    await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    office.later(days=4)
+
+    row = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+
+    assert (row.outcome, row.case_ids) == (Outcome.DUPLICATE, (1001,))
+
+
+async def test_a_nameless_mail_in_the_same_words_much_later_is_another_mail(office: Office) -> None:
+    """Another alarm: it must not be lost because there was one like it in spring."""
+    await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    office.later(days=60)
+
+    row = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    again = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+
+    assert (row.outcome, row.case_ids) == (Outcome.NEW_CASE, (1002,))
+    assert (again.outcome, again.case_ids) == (Outcome.DUPLICATE, (1002,))
+
+
+async def test_nameless_mails_of_one_batch_are_told_apart_by_their_arrival(office: Office) -> None:
+    await office.receives(raw_mail(text="Disk full."))
+    for days in (60, 60.01, 120):
+        await office.accepts(raw_mail(text="Disk full."), at=office.now + timedelta(days=days))
+    office.later(days=120)
+
+    await office.handles()
+
+    rows = await office.store.list_mails(MailFilter(), limit_count=10)
+    assert sorted((row.id, row.outcome, row.case_ids) for row in rows) == [
+        (1, Outcome.NEW_CASE, (1001,)),
+        (2, Outcome.NEW_CASE, (1002,)),
+        (3, Outcome.DUPLICATE, (1002,)),
+        (4, Outcome.NEW_CASE, (1003,)),
+    ]
+
+
+async def test_L13_a_mail_with_a_name_is_a_duplicate_however_late(office: Office) -> None:
+    """A mailbox that was restored from a backup."""
+    await office.receives(raw_mail(message_id="m1@customer.example"))
+    await office.receives(raw_mail(headers=[("Date", "Mon, 02 Mar 2026 09:00:00 +0000")]))
+    office.later(days=60)
+
+    named = await office.receives(raw_mail(message_id="m1@customer.example"))
+    dated = await office.receives(raw_mail(headers=[("Date", "Mon, 02 Mar 2026 09:00:00 +0000")]))
+
+    assert (named.outcome, dated.outcome) == (Outcome.DUPLICATE, Outcome.DUPLICATE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mailcase.config.settings import MailboxSettings, Settings
 from mailcase.core.case import SYSTEM, Case, CaseId
@@ -17,6 +17,9 @@ from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason
 
 #: Stands for the sender of a mail that names none.
 NOBODY = "nobody@without-sender.invalid"
+#: A mail without Message-ID and Date that comes again within this time is the same mail, offered again; later it is
+#: another one in the same words, an alarm for example. So long do senders try (RFC 5321 s. 4.5.4.1).
+REPEATED_WITHIN = timedelta(days=5)
 #: Ancestors that nobody has seen are remembered up to this many of a mail, the nearest: its thread hangs together by
 #: them, and a header of invented ids fills no table.
 ANCESTORS_REMEMBERED = 20
@@ -61,7 +64,13 @@ class Arrival:
     def units_of_copies(self) -> tuple[Taken, ...]:
         """What other copies of this mail were taken for; what this row took is its own earlier try."""
         units = self.workspace.taken(self.read.message.fingerprint)
-        return tuple(unit for unit in units if unit.mail_id != self.read.id)
+        return tuple(unit for unit in units if unit.mail_id != self.read.id and not self._is_long_after(unit))
+
+    def _is_long_after(self, unit: Taken) -> bool:
+        """True where the same content, taken for that unit, was another mail: nothing in it but the time tells."""
+        message = self.read.message
+        is_nameless = message.message_id is None and message.date is None
+        return is_nameless and abs(self.read.claimed.arrived_at - unit.arrived_at) > REPEATED_WITHIN
 
     @property
     def cases_of_copies(self) -> tuple[CaseId, ...]:
@@ -128,6 +137,11 @@ class Arrival:
         """Ends the mail; what it was taken for is remembered, so that a copy of it is recognised (EM-7)."""
         if outcome in (Outcome.NEW_CASE, Outcome.APPENDED, Outcome.FILED):
             first = case_ids[0] if case_ids else None
+            earlier = {
+                unit.address: unit.mail_id
+                for unit in self.workspace.taken(self.read.message.fingerprint)
+                if self._is_long_after(unit)
+            }
             for address in dict.fromkeys((*self.unit_addresses, *self.cases)):
                 self.workspace.add_taken(
                     Taken(
@@ -135,6 +149,8 @@ class Arrival:
                         address=address,
                         mail_id=self.read.id,
                         case_id=self.cases.get(address, first),
+                        arrived_at=self.read.claimed.arrived_at,
+                        replaces=earlier.get(address),
                     )
                 )
         return outcome_of(self.read, outcome, reason, self.trace, case_ids=case_ids, handled_at=self.workspace.now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -159,7 +159,9 @@ class Workspace:
 
     def taken(self, fingerprint: str) -> tuple[Taken, ...]:
         """The units of intake that this content was taken for."""
-        return (*self.known.taken.get(fingerprint, ()), *self._taken.get(fingerprint, {}).values())
+        added = self._taken.get(fingerprint, {})
+        known = self.known.taken.get(fingerprint, ())
+        return (*(unit for unit in known if unit.address not in added), *added.values())
 
     def continued_by(self, case_id: CaseId) -> Case | None:
         """The case, not closed, that took up the mail for a closed one (8.37)."""
@@ -246,9 +248,13 @@ class Workspace:
             self._added_ids[anchor.case_id][anchor.message_id] = None
 
     def add_taken(self, unit: Taken) -> None:
-        """Marks a unit of intake as taken."""
-        if unit.address not in {other.address for other in self.known.taken.get(unit.fingerprint, ())}:
-            self._taken[unit.fingerprint].setdefault(unit.address, unit)
+        """Marks a unit of intake as taken; one that is taken already stays so, unless it is to be replaced."""
+        before = next((other for other in self.taken(unit.fingerprint) if other.address == unit.address), None)
+        if before is not None and before.mail_id != unit.replaces:
+            return
+        added = self._taken[unit.fingerprint]
+        # What the store has to replace is the unit that it knows, not one of this transaction.
+        added[unit.address] = replace(unit, replaces=before.replaces) if before and unit.address in added else unit
 
     def add_outgoing(self, mail: OutgoingMail) -> None:
         """Queues a finished mail."""

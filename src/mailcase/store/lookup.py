@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailcase.core.case import Case, CaseId, MailId, OutgoingId, PartyId
 from mailcase.core.process import outgoing_kind
 from mailcase.store.codec import case_from_json
-from mailcase.store.columns import json_list, select
+from mailcase.store.columns import from_micros, json_list, select
 from mailcase.store.rows.cases import Anchor, Party, Role, Taken
 from mailcase.store.rows.lookup import Known, SentMail, Wanted
 
@@ -60,8 +60,8 @@ SELECT id, address, name FROM parties
 WHERE address IN (SELECT value FROM json_each(:addresses)) OR id IN (SELECT value FROM json_each(:ids)) ORDER BY id
 """
 UNITS = """
-SELECT fingerprint, address, mail_id, case_id FROM taken
-WHERE fingerprint IN (SELECT value FROM json_each(:fingerprints)) ORDER BY fingerprint, address
+SELECT t.fingerprint, t.address, t.mail_id, t.case_id, i.arrived_at FROM taken t JOIN inbox i ON i.id = t.mail_id
+WHERE t.fingerprint IN (SELECT value FROM json_each(:fingerprints)) ORDER BY t.fingerprint, t.address
 """
 SEEN = """
 SELECT i.message_id, t.fingerprint FROM inbox i LEFT JOIN taken t ON t.mail_id = i.id
@@ -199,6 +199,7 @@ def _taken(database: sqlite3.Connection, fingerprints: Iterable[str]) -> dict[st
                 address=row["address"],
                 mail_id=MailId(row["mail_id"]),
                 case_id=None if row["case_id"] is None else CaseId(row["case_id"]),
+                arrived_at=from_micros(row["arrived_at"]),
             )
         )
     return {fingerprint: tuple(units) for fingerprint, units in found.items()}

@@ -48,10 +48,12 @@ ON CONFLICT (message_id, address) DO UPDATE
 SET is_seen = max(is_seen, excluded.is_seen), is_shared = min(is_shared, excluded.is_shared)
 WHERE case_id = excluded.case_id
 """
-# A mail that is tried again meets its own units; another mail's unit is a conflict, told as above.
+# A mail that is tried again meets its own units; another mail's unit is a conflict, told as above, unless it is the one
+# to be replaced.
 SAVE_TAKEN = """
 INSERT INTO taken (fingerprint, address, mail_id, case_id) VALUES (:fingerprint, :address, :mail_id, :case_id)
-ON CONFLICT (fingerprint, address) DO UPDATE SET case_id = excluded.case_id WHERE mail_id = excluded.mail_id
+ON CONFLICT (fingerprint, address) DO UPDATE SET mail_id = excluded.mail_id, case_id = excluded.case_id
+WHERE mail_id IN (excluded.mail_id, :replaces)
 """
 COPY_MAILS = """
 INSERT INTO mail_cases (mail_id, case_id)
@@ -161,6 +163,7 @@ def _save_taken(database: sqlite3.Connection, taken: Sequence[Taken]) -> None:
             "address": storable(unit.address),
             "mail_id": unit.mail_id,
             "case_id": unit.case_id,
+            "replaces": unit.replaces,
         }
         for unit in taken
     ]

@@ -66,6 +66,10 @@ class Taken:
     address: str
     mail_id: MailId
     case_id: CaseId | None
+    #: Arrival of that mail.
+    arrived_at: datetime
+    #: The mail whose unit this one takes the place of, being so much later that it is another mail.
+    replaces: MailId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

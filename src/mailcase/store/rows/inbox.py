@@ -64,7 +64,7 @@ class NewMail:
     """A mail as received, before it is ours."""
 
     mailbox: MailboxName
-    #: Identity at its source: `imap:FOLDER:UIDVALIDITY:UID`, or `smtp:SHA256-of-envelope-recipients-and-bytes`.
+    #: Identity at its source: `imap:FOLDER:UIDVALIDITY:UID`, or `smtp:DAY:SHA256-of-envelope-recipients-and-bytes`.
     #: The pair (mailbox, source) is taken once.
     source: str
     raw: bytes
