@@ -232,6 +232,34 @@ async def test_an_answer_to_siblings_by_two_mailboxes_reaches_each_of_them(offic
     assert (second.outcome, second.case_ids) == (Outcome.APPENDED, (1002,))
 
 
+async def test_a_copy_that_is_new_to_one_of_its_cases_says_which_rule_took_it_there(office_of: OfficeOf) -> None:
+    office = await office_of(TWO_MAILBOXES)
+    raw = raw_mail(to=BOTH, message_id="m1@customer.example")
+    await office.receives(raw, mailbox="desk")
+    await office.receives(raw, mailbox="shop")
+    signed = str((await office.mails_to(MARIE))[0]["Reply-To"])
+    answer = raw_mail(to=f"{signed}, {SALES}", irt="m1@customer.example", message_id="m2@customer.example")
+    await office.receives(answer, mailbox="desk")
+
+    row = await office.receives(answer, mailbox="shop")
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.APPENDED, "reply-address", (1001, 1002))
+    assert [step.rule for step in row.trace if step.is_decisive] == ["reply-address"]
+
+
+async def test_a_third_partys_answer_that_comes_by_two_mailboxes_makes_no_case(office_of: OfficeOf) -> None:
+    office = await office_of(TWO_MAILBOXES)
+    await office.receives(raw_mail(to=SUPPORT))
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=BOB)
+    answer = raw_mail(BOB, to=BOTH, irt=id_of((await office.mails_to(BOB))[0]), message_id="p1@elsewhere.example")
+
+    first = await office.receives(answer, mailbox="desk")
+    second = await office.receives(answer, mailbox="shop")
+
+    assert (first.outcome, second.outcome) == (Outcome.APPENDED, Outcome.DUPLICATE)
+    assert await office.refs() == ["1001-C"]
+
+
 # EM-10: siblings answered
 
 

@@ -126,12 +126,16 @@ def _taken_before(arrival: Arrival) -> MailOutcome | None:
 
 def _belongs(arrival: Arrival, found: Match) -> MailOutcome:
     """EM-9, EM-16: each case that the mail belongs to gets it, once."""
-    endings = [_join(arrival, seat, found.reason) for seat in found.seats]
-    case_ids = tuple(dict.fromkeys(case_id for *_, ids in endings for case_id in ids))
+    by_match = arrival.trace.deciding
+    endings: list[tuple[Ending, int | None]] = []
+    for seat in found.seats:
+        arrival.trace.deciding = by_match
+        endings.append((_join(arrival, seat, found.reason), arrival.trace.deciding))
+    case_ids = tuple(dict.fromkeys(case_id for (*_, ids), _ in endings for case_id in ids))
     if case_ids:
         _link_thread(arrival, case_ids[0], found.same_thread)
     # A copy that one case has already may be new to another, and what one closed case refuses another may take.
-    outcome, reason, _ = min(endings, key=lambda ending: _LAST_TOLD.get(ending[0], 0))
+    (outcome, reason, _), arrival.trace.deciding = min(endings, key=lambda ended: _LAST_TOLD.get(ended[0][0], 0))
     return arrival.end(outcome, reason, case_ids)
 
 

@@ -21,7 +21,8 @@ class Trace:
 
     def __init__(self) -> None:
         self._steps: list[TraceStep] = []
-        self._deciding: int | None = None
+        #: Number of the step that decides, as things stand; None where nothing has been decided yet.
+        self.deciding: int | None = None
 
     def add(self, rule: str, evidence: str, result: str) -> None:
         """Notes one rule: what it looked at and what came of it."""
@@ -29,7 +30,7 @@ class Trace:
 
     def decide(self, rule: str, evidence: str, result: str) -> None:
         """As `add`, for the rule that decides how the mail ends, unless a later one does."""
-        self._deciding = len(self._steps)
+        self.deciding = len(self._steps)
         self.add(rule, evidence, result)
 
     @property
@@ -42,7 +43,7 @@ class Trace:
         lines: Counter[str] = Counter()
         for number, step in enumerate(self._steps):
             lines[step.rule] += 1
-            if number == self._deciding:
+            if number == self.deciding:
                 kept.append(replace(step, is_decisive=True))
             elif lines[step.rule] <= LINES_PER_RULE:
                 kept.append(step)
