@@ -81,8 +81,10 @@ class Arrival:
     def anchors(self, message_id: str) -> tuple[Anchor, ...]:
         """The cases that a Message-ID stands for, but for what this very mail or a copy of it said: it must not be
         evidence for itself."""
-        own = {*self.cases.values(), *self.cases_of_copies}
         known = self.workspace.anchors(message_id)
+        if not known:
+            return ()
+        own = {*self.cases.values(), *self.cases_of_copies}
         return tuple(anchor for anchor in known if anchor.is_seen or anchor.case_id not in own)
 
     def moment(self, case: Case) -> datetime:
