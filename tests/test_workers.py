@@ -19,21 +19,24 @@ from tests.e2e.house import MARIE, START, mail_text, settings_in
 
 from mailcase.app import App, World, open_app
 from mailcase.clock import SteppedClock
-from mailcase.config.settings import Limits
+from mailcase.config.settings import Limits, Outgoing, OutgoingMode
 from mailcase.core.case import CaseId, MailboxName, Status
 from mailcase.errors import AppError, StoreUnavailable
 from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
+from mailcase.outbound.retry import result_of
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DUE_BATCH, DueWorker
-from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker, result_of
+from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker
 
 DESK = MailboxName("desk")
+SEND = Outgoing(mode=OutgoingMode.SEND)
+HOLD = Outgoing(mode=OutgoingMode.HOLD)
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Relay:
     """In the place of a mail server: takes every mail, or does at the right moment what a test wants done."""
 
     taken: list[int] = field(default_factory=list)
+    answer: DeliveryState = DeliveryState.SENT
     before: Callable[[ClaimedOutgoing], Awaitable[None]] | None = None
     after: Callable[[ClaimedOutgoing], Awaitable[None]] | None = None
 
@@ -48,7 +52,7 @@ class Relay:
         return self
 
     async def send(self, mail: ClaimedOutgoing, *, before_data: BeforeData) -> tuple[Attempt, ...]:
-        state, reply = DeliveryState.SENT, "250 taken"
+        state, reply = self.answer, "as the test says"
         if self.before is not None:
             await self.before(mail)
         try:
@@ -106,16 +110,16 @@ class Bench:
         rows = await self.app.store.list_deliveries(state=None, limit_count=1000)
         return sorted(row.state.value for row in rows)
 
-    def outbox(self, relay: Relay, *, redirect_to: str | None = None) -> OutboxWorker:
+    def outbox(self, relay: Relay, *, outgoing: Outgoing = SEND) -> OutboxWorker:
         return OutboxWorker(
             store=self.app.store,
             outlet=relay,
-            handler=DeliveryHandler(self.app._transactions),
+            handler=DeliveryHandler(self.app._transactions, limits=self.app.settings.limits),
             clock=self.clock,
             entropy=self.app.world.entropy,
             wakes=self.app.wakes,
             limits=self.app.settings.limits,
-            redirect_to=redirect_to,
+            outgoing=outgoing,
         )
 
 
@@ -264,10 +268,41 @@ async def test_redirect_holds_for_mail_that_was_queued_before_it(tmp_path: Path)
             seen.extend(delivery.address for delivery in mail.deliveries)
 
         relay = Relay(before=look)
-        await here.outbox(relay, redirect_to="trial@test.example").work_once(relay)
+        redirect = Outgoing(mode=OutgoingMode.REDIRECT, redirect_to="trial@test.example")
+        await here.outbox(relay, outgoing=redirect).work_once(relay)
 
         assert set(seen) == {"trial@test.example"}
         assert set(await here.states()) == {"sent"}
+
+
+@pytest.mark.parametrize("before", [DeliveryState.QUEUED, DeliveryState.DEFERRED])
+async def test_hold_holds_mail_that_was_queued_before_it_until_it_is_released(
+    tmp_path: Path, before: DeliveryState
+) -> None:
+    """Nothing reaches a customer by accident, however the outbox came to hold it; what a person releases goes out, also
+    when it has to be tried again.
+    """
+    async with bench(tmp_path) as here:
+        await here.accepts(1)
+        await here.app._inbox_worker().work_once()
+        if before is DeliveryState.DEFERRED:
+            await here.outbox(busy := Relay(answer=DeliveryState.DEFERRED)).work_once(busy)
+        assert await here.states() == [before] * 2
+        here.clock.step(timedelta(hours=1))
+        relay = Relay()
+
+        await here.outbox(relay, outgoing=HOLD).work_once(relay)
+
+        rows = await here.app.store.list_deliveries(state=None, limit_count=10)
+        assert (relay.taken, [row.is_held for row in rows]) == ([], [True, True])
+
+        released = rows[-1]
+        await here.app.store.retry_delivery(released.id, now=here.clock.now())
+        await here.outbox(busy := Relay(answer=DeliveryState.DEFERRED), outgoing=HOLD).work_once(busy)
+        here.clock.step(timedelta(hours=1))
+        await here.outbox(relay, outgoing=HOLD).work_once(relay)
+
+        assert relay.taken == [released.outgoing_id]
 
 
 async def test_a_stop_gives_back_what_was_not_begun(tmp_path: Path) -> None:

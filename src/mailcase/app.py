@@ -107,7 +107,7 @@ class App:
 
     def daemon(self) -> Daemon:
         """The daemon over these services; made once."""
-        delivery_handler = DeliveryHandler(self._transactions)
+        delivery_handler = DeliveryHandler(self._transactions, limits=self.settings.limits)
         return Daemon(
             store=self.store,
             clock=self.world.clock,
@@ -194,7 +194,7 @@ class App:
                 entropy=self.world.entropy,
                 wakes=self.wakes,
                 limits=self.settings.limits,
-                redirect_to=self.settings.outgoing.redirect_to,
+                outgoing=self.settings.outgoing,
             )
             for _ in range(connections)
         ]

@@ -16,25 +16,20 @@ from typing import Protocol
 
 from mailcase.clock import Clock
 from mailcase.config.settings import Limits
-from mailcase.core.case import MailboxName, reference
+from mailcase.core.case import MailboxName
 from mailcase.errors import StoreUnavailable
-from mailcase.handlers.delivery import Attempted, DeliveryHandler
-from mailcase.handlers.transaction import again_on_conflict
+from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.inbound.control import ControlServer
 from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
-from mailcase.outbound.port import Attempt
 from mailcase.store.port import Store
-from mailcase.store.rows.outbox import DeliveryRow, DeliveryState
 from mailcase.wakes import Wakes, first_of
-from mailcase.workers.outbox import result_of
 
 log = get_logger()
 
 #: Pause before a mailbox's watcher that died is started again.
 RESTART_PAUSE = timedelta(seconds=5)
-INTERRUPTED = "the daemon ended while it was being sent"
 
 
 class Watcher(Protocol):
@@ -144,27 +139,7 @@ class Daemon:
                 unknown=len(recovered.unknown),
             )
         for row in recovered.unknown:
-            await self._report_interrupted(row)
-
-    async def _report_interrupted(self, row: DeliveryRow) -> None:
-        """A mail whose DATA was interrupted may have arrived: its case hears of it, unless the operator wants it sent
-        again (DESIGN 8, Outgoing mail). One that cannot be reported keeps no daemon from starting.
-        """
-        result = result_of(
-            Attempt(id=row.id, state=DeliveryState.UNKNOWN, reply=INTERRUPTED),
-            created_at=row.created_at,
-            attempts=row.attempts,
-            now=self._clock.now(),
-            limits=self._limits,
-            jitter=0,
-        )
-        attempted = Attempted(result=result, outgoing_id=row.outgoing_id, case_id=row.case_id, address=row.address)
-        try:
-            await again_on_conflict(lambda: self._delivery_handler.handle([attempted]))
-        except StoreUnavailable:
-            raise
-        except Exception:
-            log.exception("interrupted_unreported", delivery_id=row.id, case=reference(row.case_id))
+            await self._delivery_handler.handle_interrupted(row)
 
     # -- at work
 

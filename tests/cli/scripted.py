@@ -103,9 +103,9 @@ MAIL: dict[str, Json] = {
     "reason": "in-reply-to",
     "cases": ["1042-C"],
     "trace": [
-        {"rule": "own-mail", "evidence": "<abc@example.net>", "result": "not sent by us"},
-        {"rule": "duplicate", "evidence": "fingerprint 12ab", "result": "not seen before"},
-        {"rule": "in-reply-to", "evidence": "<m1@example.org>", "result": "belongs to 1042-C"},
+        {"rule": "own-mail", "evidence": "<abc@example.net>", "result": "not sent by us", "decisive": False},
+        {"rule": "duplicate", "evidence": "fingerprint 12ab", "result": "not seen before", "decisive": False},
+        {"rule": "in-reply-to", "evidence": "<m1@example.org>", "result": "belongs to 1042-C", "decisive": True},
     ],
 }
 

@@ -15,7 +15,6 @@ from tests.cli.scripted import CASE, DELIVERY, MAIL
 from mailcase.cli import render_case, render_mail
 from mailcase.cli.render_case import case_list, case_show, case_summary
 from mailcase.cli.render_mail import (
-    deciding_step,
     facts,
     mail_list,
     mail_show,
@@ -175,23 +174,6 @@ def test_why_shows_each_rule_with_its_evidence_and_marks_the_one_that_decided() 
         "               <m1@example.org>",
     ]
     assert "Outcome     appended (in-reply-to) 1042-C" in shown(mail_show, MAIL)
-
-
-@pytest.mark.parametrize(
-    ("rules", "reason", "index"),
-    [
-        (["own-mail", "duplicate", "route"], "routed", 2),
-        (["own-mail", "reply-address", "in-reply-to"], "in-reply-to", 2),
-        (["own-mail", "in-reply-to", "closed-case", "route"], "closed-case", 2),
-        (["own-mail", "in-reply-to", "window", "route"], "window-over", 2),
-        (["own-mail", "subject-tag", "route"], "stranger", 2),
-        (["own-mail", "duplicate"], "same-content", 1),
-    ],
-)
-def test_the_rule_that_decided_is_the_one_that_the_reason_names_else_the_last(
-    rules: list[str], reason: str, index: int
-) -> None:
-    assert deciding_step(rules, reason) == index
 
 
 def test_a_mail_that_nobody_has_looked_at_yet_has_no_reasons() -> None:

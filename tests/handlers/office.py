@@ -336,7 +336,7 @@ class Office:
 
     async def mails_to(self, address: str, notice: str | None = None) -> list[EmailMessage]:
         """What was queued for an address, oldest first; of one kind when it is given."""
-        rows = [row for row in await self.deliveries(address) if notice in (None, row.notice)]
+        rows = [row for row in await self.deliveries(address) if notice in (None, row.kind)]
         return [await self.written(row) for row in rows]
 
     async def written(self, row: DeliveryRow) -> EmailMessage:
@@ -347,7 +347,7 @@ class Office:
 
     async def notices(self) -> list[tuple[str, str]]:
         """(kind, address) of everything queued, oldest first."""
-        return [(row.notice, row.address) for row in await self.deliveries()]
+        return [(row.kind, row.address) for row in await self.deliveries()]
 
 
 #: Opens an office on settings of the test's own.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.handlers.office import CARL, MARIE, Office, answer_to, body_of, id_of, ids_in, raw_mail
 
 from mailcase.core.case import Status, WaitType
 from mailcase.errors import CommandRefused
+from mailcase.mail import signing
 from mailcase.store.rows.cases import Role
 from mailcase.store.rows.inbox import Outcome
 
@@ -93,6 +96,45 @@ async def test_the_customers_thread_names_no_mail_that_only_agents_got(office: O
     assert agents
     assert ids_in(answer, "In-Reply-To") == ["m2@customer.example"]
     assert not agents & set(ids_in(answer, "References"))
+
+
+async def test_mail_to_a_third_party_names_nothing_of_the_requesters_thread(office: Office) -> None:
+    """Whom it is for, and through whom the requester's mail went, is none of the supplier's business."""
+    await office.receives(raw_mail(message_id="m1@customer.example", refs=["m0@customer.example"]))
+
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=THIRD_PARTY)
+    await office.does("case.reply", ref="1001-C", text="And when?", to=THIRD_PARTY)
+
+    for question in await office.mails_to(THIRD_PARTY):
+        assert question["In-Reply-To"] is None
+        (only,) = ids_in(question, "References")
+        assert signing.verify_thread_name(office.ring, only, now=office.now, lifetime=timedelta(days=1)) is not None
+
+
+async def test_mail_to_the_requester_names_nothing_of_a_third_partys_thread(office: Office) -> None:
+    await office.receives(raw_mail(message_id="m1@customer.example"))
+    (acknowledgement,) = await office.mails_to(MARIE)
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=THIRD_PARTY)
+    (question,) = await office.mails_to(THIRD_PARTY)
+    await office.receives(answer_to(question, THIRD_PARTY, message_id="p1@supplier.example"))
+
+    await office.does("case.reply", ref="1001-C", text="It is on its way.")
+
+    (answer,) = await office.mails_to(MARIE, "answer")
+    assert ids_in(answer, "In-Reply-To") == [id_of(acknowledgement)]
+    assert not {id_of(question), "p1@supplier.example"} & set(ids_in(answer, "References"))
+
+
+async def test_8_39_a_third_party_that_answers_by_its_thread_alone_joins(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=THIRD_PARTY)
+    (question,) = await office.mails_to(THIRD_PARTY)
+    first = await office.receives(raw_mail(THIRD_PARTY, irt=id_of(question), message_id="p1@supplier.example"))
+
+    second = await office.receives(raw_mail(THIRD_PARTY, irt="p1@supplier.example"))
+
+    assert (first.reason, first.case_ids) == ("in-reply-to", (1001,))
+    assert (second.reason, second.case_ids) == ("in-reply-to", (1001,))
 
 
 async def test_a_mail_cannot_be_sent_to_what_is_no_address(office: Office) -> None:

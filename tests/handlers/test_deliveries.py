@@ -21,7 +21,7 @@ async def ends(office: Office, row: DeliveryRow, state: DeliveryState, reply: st
         case_id=row.case_id,
         address=row.address,
     )
-    await DeliveryHandler(office.app._transactions).handle([attempted])
+    await DeliveryHandler(office.app._transactions, limits=office.settings.limits).handle([attempted])
 
 
 async def to_marie(office: Office) -> DeliveryRow:
@@ -130,7 +130,7 @@ async def test_several_ends_are_settled_in_one_commit(office: Office) -> None:
     results = [DeliveryResult(id=row.id, state=DeliveryState.SENT, reply="250 ok") for row in rows]
     results[0] = replace(results[0], state=DeliveryState.FAILED)
 
-    await DeliveryHandler(office.app._transactions).handle(
+    await DeliveryHandler(office.app._transactions, limits=office.settings.limits).handle(
         [
             Attempted(result=result, outgoing_id=row.outgoing_id, case_id=row.case_id, address=row.address)
             for row, result in zip(rows, results, strict=True)

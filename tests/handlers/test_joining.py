@@ -7,12 +7,14 @@ from email.message import EmailMessage
 
 import pytest
 from tests.handlers.office import (
+    ANN,
     BOB,
     MARIE,
     SUPPORT,
     Office,
     OfficeOf,
     answer_to,
+    body_of,
     id_of,
     ids_in,
     raw_mail,
@@ -294,3 +296,32 @@ async def test_a_mail_without_from_joins_by_a_signed_address(office: Office) -> 
     row = await office.receives(raw_mail(None, to=str(acknowledgement["Reply-To"])), envelope_from=BOB)
 
     assert (row.outcome, row.case_ids) == (Outcome.APPENDED, (1001,))
+
+
+async def test_an_unconfirmed_sender_is_shown_in_the_notice_and_on_the_case(office: Office) -> None:
+    await office.receives(raw_mail(message_id="m1@x"))
+    to_ann = (await office.mails_to(ANN))[0]
+
+    await office.receives(answer_to(to_ann, BOB))
+
+    notice = (await office.mails_to(ANN, "new-information"))[-1]
+    shown = await office.does("case.show", ref="1001-C")
+    assert isinstance(shown, dict)
+    assert shown["unconfirmed"] == [BOB]
+    assert f"{BOB} (unconfirmed)" in str(shown["timeline"])
+    html = notice.get_body(("html",))
+    assert html is not None
+    assert "made for somebody else" in body_of(notice)
+    assert "made for somebody else" in html.get_content()
+
+
+async def test_a_requester_is_not_shown_as_unconfirmed(office: Office) -> None:
+    await office.receives(raw_mail(message_id="m1@x"))
+
+    await office.receives(raw_mail(MARIE, irt="m1@x"))
+
+    notice = (await office.mails_to(ANN, "new-information"))[-1]
+    shown = await office.does("case.show", ref="1001-C")
+    assert isinstance(shown, dict)
+    assert shown["unconfirmed"] == []
+    assert "made for somebody else" not in body_of(notice)

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 from tests.handlers.office import (
     ANN,
     BOB,
     MARIE,
+    SUPPORT,
     Office,
     answer_to,
     bounce_of,
+    id_of,
     raw_mail,
     rules,
 )
 
 from mailcase.core.case import AttentionCause, Case, Flag, ReopeningCause, Status, StatusReason, WaitType
 from mailcase.core.events import MailFiled
+from mailcase.store.port import Point
+from mailcase.store.rows.changes import Changes
 from mailcase.store.rows.inbox import MailRow, Outcome
+from mailcase.store.rows.outbox import DeliveryResult, DeliveryState
 
 AUTOMATIC = [("Auto-Submitted", "auto-replied")]
 
@@ -124,6 +130,58 @@ async def test_EM_29_an_unmatched_auto_reply_makes_a_case_without_acknowledgemen
 
     assert (row.outcome, row.reason, row.kind) == (Outcome.NEW_CASE, "routed", "auto-reply")
     assert await office.mails_to(MARIE) == []
+
+
+# Auto-replies from an address that has no seat on the case
+
+
+@pytest.mark.parametrize("bring", [to_do, waiting_for_info, resolved])
+async def test_EM_27_a_machines_answer_from_another_address_is_filed_and_gives_no_seat(
+    office: Office, bring: Bring
+) -> None:
+    """The mail goes to support@customer.example and the machine answers as noreply@: no case of a stranger's."""
+    await bring(office)
+    ours = (await office.mails_to(MARIE))[-1]
+    before, roles, notices = await office.bundle(), await office.roles(), await office.notices()
+
+    row = await office.receives(answer_to(ours, BOB, to=SUPPORT, headers=AUTOMATIC, message_id="away@elsewhere"))
+
+    after = await office.bundle()
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.FILED, "machine-mail", (1001,))
+    assert facts(after.case) == facts(before.case)
+    assert (await office.roles(), await office.notices()) == (roles, notices)
+    assert after.message_ids == before.message_ids
+    assert await office.refs() == ["1001-C"]
+
+
+async def test_EM_27_an_auto_reply_from_outside_is_filed_by_the_number_in_its_subject(office: Office) -> None:
+    await to_do(office)
+
+    row = await office.receives(raw_mail(BOB, subject="Automatic reply: printer [1001-C]", headers=AUTOMATIC))
+
+    assert (row.outcome, row.case_ids, await office.refs()) == (Outcome.FILED, (1001,), ["1001-C"])
+    assert BOB not in await office.roles()
+
+
+async def test_a_machine_that_only_has_such_a_number_in_its_subject_makes_work_of_its_own(office: Office) -> None:
+    """Another system may mean a number of its own: its alarm is not put on a case where nobody would see it."""
+    await to_do(office)
+
+    alarm = [("Auto-Submitted", "auto-generated")]
+    row = await office.receives(raw_mail(BOB, subject="Disk full, see [1001-C]", headers=alarm))
+
+    assert (row.outcome, row.reason, row.kind) == (Outcome.NEW_CASE, "stranger", "notification")
+
+
+async def test_EM_27_a_machines_answer_from_outside_to_a_closed_case_stays_on_the_mail_alone(office: Office) -> None:
+    await closed(office)
+    before = await office.bundle()
+
+    row = await office.receives(raw_mail(BOB, irt="m1@x", headers=AUTOMATIC))
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.FILED, "machine-mail", ())
+    assert await office.bundle() == before
+    assert await office.refs() == ["1001-C"]
 
 
 async def test_L23_a_list_mail_of_a_person_is_appended_and_not_answered(office: Office) -> None:
@@ -237,6 +295,49 @@ async def test_L33_a_delay_is_only_filed(office: Office) -> None:
 
     assert (row.outcome, row.reason, row.kind) == (Outcome.FILED, "delay-of-ours", "delay")
     assert (await office.case()).status is Status.RESOLVED
+
+
+def with_another_id(report: bytes, ours: EmailMessage, *, references: bool = True) -> bytes:
+    """The report as it comes where a provider has put its own Message-ID into our mail on its way."""
+    line = f"References: {ours['References']}\r\n".encode() if references else b""
+    replaced = b"Message-ID: <0102018f@eu-west-1.provider.example>\r\n" + line
+    return report.replace(f"Message-ID: <{id_of(ours)}>\r\n".encode(), replaced)
+
+
+async def test_L33_a_bounce_of_a_mail_whose_id_was_replaced_is_known_by_our_signed_case_id(office: Office) -> None:
+    await resolved(office)
+    mail = (await office.mails_to(MARIE))[-1]
+    await sent(office)
+
+    row = await office.receives(with_another_id(bounce_of(mail, MARIE), mail), envelope_from="")
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.FILED, "bounce-of-ours", (1001,))
+    assert (await office.case()).status_reason is StatusReason.MAIL_UNDELIVERABLE
+
+
+async def test_a_bounce_that_is_known_by_the_case_alone_tells_of_nobody_else(office: Office) -> None:
+    await resolved(office)
+    mail = (await office.mails_to(MARIE))[-1]
+    await sent(office)
+
+    row = await office.receives(with_another_id(bounce_of(mail, BOB), mail), envelope_from="")
+
+    assert (row.outcome, row.case_ids, (await office.case()).status) == (Outcome.FILED, (1001,), Status.RESOLVED)
+
+
+async def test_a_bounce_of_a_mail_whose_id_was_replaced_and_that_names_no_case_is_unhandled(office: Office) -> None:
+    await resolved(office)
+    mail = (await office.mails_to(MARIE))[-1]
+
+    row = await office.receives(with_another_id(bounce_of(mail, MARIE), mail, references=False), envelope_from="")
+
+    assert (row.outcome, row.reason) == (Outcome.UNHANDLED, "bounce-unmatched")
+
+
+async def sent(office: Office) -> None:
+    """Everything in the outbox has gone out."""
+    results = [DeliveryResult(id=row.id, state=DeliveryState.SENT, reply="250 ok") for row in await office.deliveries()]
+    await office.store.save(Point.SETTLE, Changes(results=tuple(results)), now=office.now)
 
 
 async def test_a_report_that_it_was_delivered_is_only_filed(office: Office) -> None:

@@ -24,9 +24,12 @@ from tests.handlers.office import (
     raw_mail,
 )
 
+from mailcase.config.settings import MaildirRelay
 from mailcase.core.case import Status
 from mailcase.errors import CommandRefused
+from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.mail import signing
+from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.store.rows.inbox import Outcome
 from mailcase.store.rows.outbox import DeliveryState
 
@@ -163,6 +166,20 @@ async def test_with_hold_every_mail_waits_for_the_operator(office_of: OfficeOf) 
     assert {(row.state, row.is_held) for row in rows} == {(DeliveryState.QUEUED, True)}
     claimed = await office.store.claim_outbox(now=office.now, limit_count=10, lease_until=office.now)
     assert claimed == ()
+
+
+async def test_with_hold_what_was_written_before_the_trial_waits_too(tmp_path: Path, empty_store: Path) -> None:
+    async with open_office(tmp_path, empty_store) as before:
+        await before.receives(raw_mail())
+    async with open_office(tmp_path, empty_store, SETTINGS + "outgoing: hold\n") as office:
+        handler = DeliveryHandler(office.app._transactions, limits=office.settings.limits)
+        (worker,) = office.app._outbox_workers(handler)  # the daemon makes the same one
+        assert isinstance(office.settings.relay, MaildirRelay)
+        async with MaildirOutbox(office.settings.relay).session() as session:
+            assert not await worker.work_once(session)
+
+        rows = await office.deliveries()
+        assert [(row.state, row.is_held) for row in rows] == [(DeliveryState.QUEUED, True)] * 2
 
 
 # Attachments

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.handlers.office import (
     BOB,
     MARIE,
@@ -16,7 +18,7 @@ from tests.handlers.office import (
 )
 
 from mailcase.core.case import CaseId, Link, LinkKind
-from mailcase.store.rows.inbox import Outcome
+from mailcase.store.rows.inbox import MailFilter, Outcome
 
 BOTH = f"{SUPPORT}, {SALES}"
 #: One address per mailbox.
@@ -230,6 +232,34 @@ async def test_an_answer_to_siblings_by_two_mailboxes_reaches_each_of_them(offic
     assert (second.outcome, second.case_ids) == (Outcome.APPENDED, (1002,))
 
 
+async def test_a_copy_that_is_new_to_one_of_its_cases_says_which_rule_took_it_there(office_of: OfficeOf) -> None:
+    office = await office_of(TWO_MAILBOXES)
+    raw = raw_mail(to=BOTH, message_id="m1@customer.example")
+    await office.receives(raw, mailbox="desk")
+    await office.receives(raw, mailbox="shop")
+    signed = str((await office.mails_to(MARIE))[0]["Reply-To"])
+    answer = raw_mail(to=f"{signed}, {SALES}", irt="m1@customer.example", message_id="m2@customer.example")
+    await office.receives(answer, mailbox="desk")
+
+    row = await office.receives(answer, mailbox="shop")
+
+    assert (row.outcome, row.reason, row.case_ids) == (Outcome.APPENDED, "reply-address", (1001, 1002))
+    assert [step.rule for step in row.trace if step.is_decisive] == ["reply-address"]
+
+
+async def test_a_third_partys_answer_that_comes_by_two_mailboxes_makes_no_case(office_of: OfficeOf) -> None:
+    office = await office_of(TWO_MAILBOXES)
+    await office.receives(raw_mail(to=SUPPORT))
+    await office.does("case.reply", ref="1001-C", text="Do you have the part?", to=BOB)
+    answer = raw_mail(BOB, to=BOTH, irt=id_of((await office.mails_to(BOB))[0]), message_id="p1@elsewhere.example")
+
+    first = await office.receives(answer, mailbox="desk")
+    second = await office.receives(answer, mailbox="shop")
+
+    assert (first.outcome, second.outcome) == (Outcome.APPENDED, Outcome.DUPLICATE)
+    assert await office.refs() == ["1001-C"]
+
+
 # EM-10: siblings answered
 
 
@@ -293,3 +323,56 @@ async def test_one_closed_sibling_is_continued_and_the_open_one_gets_the_mail(of
 
     assert row.case_ids == (1001, 1003)
     assert (await office.case("1003-C")).address == SALES
+
+
+# Mail that names itself by nothing: neither Message-ID nor Date
+
+
+async def test_a_nameless_mail_that_is_offered_again_is_a_duplicate(office: Office) -> None:
+    await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    office.later(days=4)
+
+    row = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+
+    assert (row.outcome, row.case_ids) == (Outcome.DUPLICATE, (1001,))
+
+
+async def test_a_nameless_mail_in_the_same_words_much_later_is_another_mail(office: Office) -> None:
+    """Another alarm: it must not be lost because there was one like it in spring."""
+    await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    office.later(days=60)
+
+    row = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+    again = await office.receives(raw_mail("alarm@machine.example", text="Disk full."))
+
+    assert (row.outcome, row.case_ids) == (Outcome.NEW_CASE, (1002,))
+    assert (again.outcome, again.case_ids) == (Outcome.DUPLICATE, (1002,))
+
+
+async def test_nameless_mails_of_one_batch_are_told_apart_by_their_arrival(office: Office) -> None:
+    await office.receives(raw_mail(text="Disk full."))
+    for days in (60, 60.01, 120):
+        await office.accepts(raw_mail(text="Disk full."), at=office.now + timedelta(days=days))
+    office.later(days=120)
+
+    await office.handles()
+
+    rows = await office.store.list_mails(MailFilter(), limit_count=10)
+    assert sorted((row.id, row.outcome, row.case_ids) for row in rows) == [
+        (1, Outcome.NEW_CASE, (1001,)),
+        (2, Outcome.NEW_CASE, (1002,)),
+        (3, Outcome.DUPLICATE, (1002,)),
+        (4, Outcome.NEW_CASE, (1003,)),
+    ]
+
+
+async def test_L13_a_mail_with_a_name_is_a_duplicate_however_late(office: Office) -> None:
+    """A mailbox that was restored from a backup."""
+    await office.receives(raw_mail(message_id="m1@customer.example"))
+    await office.receives(raw_mail(headers=[("Date", "Mon, 02 Mar 2026 09:00:00 +0000")]))
+    office.later(days=60)
+
+    named = await office.receives(raw_mail(message_id="m1@customer.example"))
+    dated = await office.receives(raw_mail(headers=[("Date", "Mon, 02 Mar 2026 09:00:00 +0000")]))
+
+    assert (named.outcome, dated.outcome) == (Outcome.DUPLICATE, Outcome.DUPLICATE)

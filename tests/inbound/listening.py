@@ -33,6 +33,7 @@ class Desk:
     store: SqliteStore
     wake: asyncio.Event
     file: Path
+    clock: SteppedClock
     #: Connections that were dialled; all are hung up at the end.
     clients: list[Dialogue] = field(default_factory=list)
 
@@ -80,7 +81,7 @@ async def desk(
         instance="desk.example.org",
     )
     await listener.start()
-    here = Desk(listener=listener, store=store, wake=wake, file=file)
+    here = Desk(listener=listener, store=store, wake=wake, file=file, clock=clock)
     try:
         yield here
     finally:

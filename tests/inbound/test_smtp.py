@@ -40,7 +40,7 @@ async def test_a_mail_is_kept_byte_for_byte_with_its_envelope(tmp_path: Path) ->
         assert row.envelope_to == ("desk@example.org", "sales@example.org")
         assert row.arrived_at == row.received_at == NOW
         assert row.outcome is Outcome.PENDING
-        assert row.source == source_of(["desk@example.org", "sales@example.org"], RAW)
+        assert row.source == source_of(["desk@example.org", "sales@example.org"], RAW, received_at=NOW)
         assert here.wake.is_set()
 
 
@@ -153,18 +153,33 @@ async def test_the_same_bytes_to_another_recipient_are_another_mail(tmp_path: Pa
         assert [row.envelope_to for row in await here.mails()] == [("desk@example.org",), ("sales@example.org",)]
 
 
-def test_the_source_depends_on_each_recipient_and_byte() -> None:
+async def test_a_mail_is_taken_once_when_offered_again_and_looked_at_when_it_comes_another_day(tmp_path: Path) -> None:
+    """A lost `250` makes no second row; an alarm in the same words next week has one."""
+    async with desk(tmp_path) as here:
+        client = await here.dial()
+        await client.deliver(RAW, "desk@example.org")
+        await client.deliver(RAW, "desk@example.org")
+        assert len(await here.mails()) == 1
+
+        here.clock.step(timedelta(days=7))
+        await client.deliver(RAW, "desk@example.org")
+
+        assert len(await here.mails()) == 2
+
+
+def test_the_source_depends_on_the_day_and_on_each_recipient_and_byte() -> None:
     sources = {
-        source_of(["a@x", "b@x"], b"raw"),
-        source_of(["b@x", "a@x"], b"raw"),
-        source_of(["a@x"], b"raw"),
-        source_of(["a@xb@x"], b"raw"),
-        source_of(["a@x", "b@x"], b"raw\r\n"),
-        source_of([], b"a@x\0raw"),
+        source_of(["a@x", "b@x"], b"raw", received_at=NOW),
+        source_of(["b@x", "a@x"], b"raw", received_at=NOW + timedelta(hours=1)),
+        source_of(["a@x", "b@x"], b"raw", received_at=NOW + timedelta(days=1)),
+        source_of(["a@x"], b"raw", received_at=NOW),
+        source_of(["a@xb@x"], b"raw", received_at=NOW),
+        source_of(["a@x", "b@x"], b"raw\r\n", received_at=NOW),
+        source_of([], b"a@x\0raw", received_at=NOW),
     }
 
-    assert len(sources) == 5
-    assert all(len(source) == len("smtp:") + 64 for source in sources)
+    assert len(sources) == 6
+    assert all(len(source) == len("smtp:2026-03-02:") + 64 for source in sources)
 
 
 async def test_an_unknown_recipient_is_refused_in_the_dialogue(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mailcase.clock import Clock, SystemClock
 from mailcase.config.settings import Relay, Tls
 from mailcase.core.case import CaseId, OutgoingId
+from mailcase.core.process import Notice
 from mailcase.outbound.relay import SmtpRelay
 from mailcase.store.rows.outbox import ClaimedDelivery, ClaimedOutgoing, DeliveryId
 
@@ -29,7 +30,7 @@ def claimed(
     return ClaimedOutgoing(
         id=OutgoingId(number),
         case_id=CaseId(1042),
-        notice="acknowledgement",
+        kind=Notice.ACKNOWLEDGEMENT,
         message_id=f"{number}@example.org",
         envelope_from=envelope_from,
         raw=raw,

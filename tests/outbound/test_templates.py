@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcase.core.process import AGENT_NOTICES, REQUESTER_NOTICES, Notice
+from mailcase.core.process import AGENT_NOTICES, REQUESTER_NOTICES, Notice, Personal, outgoing_kind
 from mailcase.outbound.letter import bare_subject
 from mailcase.outbound.templates import (
-    ANSWER,
     FILTER_NAMES,
     NAMES,
     Rendered,
@@ -109,7 +108,7 @@ def with_own(tmp_path: Path, **language: str) -> Templates:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("sample", [FULL, BARE], ids=["full", "bare"])
 def test_every_mail_can_be_written_in_both_languages(name: str, language: str, sample: NoticeView) -> None:
-    mail = OURS.render(name, language, sample)
+    mail = OURS.render(outgoing_kind(name), language, sample)
 
     assert mail.subject.endswith("[1042-C]")
     assert "\n" not in mail.subject
@@ -120,9 +119,9 @@ def test_every_mail_can_be_written_in_both_languages(name: str, language: str, s
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", [*(notice.value for notice in sorted(REQUESTER_NOTICES)), ANSWER])
+@pytest.mark.parametrize("name", [*(notice.value for notice in sorted(REQUESTER_NOTICES)), Personal.ANSWER])
 def test_mail_to_the_requester_keeps_the_subject_so_that_clients_thread_it(name: str, language: str) -> None:
-    mail = OURS.render(name, language, view(subject="RE : Printer [7-C]"))
+    mail = OURS.render(outgoing_kind(name), language, view(subject="RE : Printer [7-C]"))
 
     assert mail.subject == "Re: Printer [1042-C]"
     assert bare_subject(mail.subject) == "Printer"
@@ -216,7 +215,7 @@ def test_a_case_that_nobody_has_is_offered_to_be_taken() -> None:
 
 def test_an_answer_is_the_persons_text_with_the_signature_and_the_mail_it_answers() -> None:
     mail = OURS.render(
-        ANSWER, "en", view(message="Try again.", signature="Support", mail_from="M", mail_text="Hi\n\nM")
+        Personal.ANSWER, "en", view(message="Try again.", signature="Support", mail_from="M", mail_text="Hi\n\nM")
     )
 
     assert mail.text == "Try again.\n\n-- \nSupport\n\nM wrote:\n\n> Hi\n>\n> M"
@@ -230,7 +229,7 @@ def test_a_mail_is_signed_with_the_display_name_where_there_is_no_signature() ->
 @pytest.mark.parametrize("name", NAMES)
 def test_french_has_a_no_break_space_before_double_punctuation(name: str) -> None:
     for sample in (BARE, view_of("X")):
-        mail = OURS.render(name, "fr", sample)
+        mail = OURS.render(outgoing_kind(name), "fr", sample)
         subject = mail.subject.removeprefix("Re: ")
         for text in (subject, mail.text, "".join(parsed(mail.html).text)):
             text = text.replace("HH:MM", "")
@@ -242,7 +241,7 @@ def test_french_has_a_no_break_space_before_double_punctuation(name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_text_and_html_say_the_same(name: str, language: str) -> None:
     for sample in (FULL, BARE):
-        text, html = both_parts(OURS.render(name, language, sample))
+        text, html = both_parts(OURS.render(outgoing_kind(name), language, sample))
 
         # The title of the HTML has the case's name, which the text of an answer need not have.
         words = [set(re.findall(r"\w+", part)) - {"1042", "C"} for part in (text, html)]
@@ -257,7 +256,9 @@ def test_text_and_html_say_the_same(name: str, language: str) -> None:
     "hostile", ["{{7*7}}", "{% for x in y %}", "{{ ref.__class__ }}", "{# gone #}", "{{ signature }}"]
 )
 def test_s5_template_code_in_text_is_literal(name: str, hostile: str) -> None:
-    mail = OURS.render(name, "en", view(subject=hostile, message=hostile, mail_text=hostile, requester_name=hostile))
+    mail = OURS.render(
+        outgoing_kind(name), "en", view(subject=hostile, message=hostile, mail_text=hostile, requester_name=hostile)
+    )
 
     assert hostile in mail.subject
     assert "49" not in mail.text
@@ -286,7 +287,7 @@ def test_s6_html_is_built_from_escaped_text_only(name: str, text: str) -> None:
     sample = view_of(text)
 
     for language in LANGUAGES:
-        html = parsed(OURS.render(name, language, sample).html)
+        html = parsed(OURS.render(outgoing_kind(name), language, sample).html)
         assert html.tags <= TAGS
         assert html.attributes <= {"lang", "charset", "style"}
 

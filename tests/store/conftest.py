@@ -32,6 +32,7 @@ from mailcase.core.case import (
     TextId,
 )
 from mailcase.core.events import CaseOpened, Event, NoteAdded
+from mailcase.core.process import Notice
 from mailcase.store import migrate
 from mailcase.store.port import Hook, Store
 from mailcase.store.rows.cases import SavedCase, Text
@@ -159,7 +160,7 @@ class Samples:
         return OutgoingMail(
             id=OutgoingId(number),
             case_id=CaseId(case),
-            notice="acknowledgement",
+            kind=Notice.ACKNOWLEDGEMENT,
             message_id=f"out{number}@desk.example.org",
             envelope_from="desk@example.org",
             raw=b"Subject: out %d\r\n\r\n" % number,

@@ -51,6 +51,7 @@ def test_an_event_is_stored_with_its_type_and_version() -> None:
         "by": "system",
         "rule": "note",
         "text": 7,
+        "is_unproved": False,
     }
 
 

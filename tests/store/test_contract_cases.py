@@ -9,6 +9,7 @@ import pytest
 
 from mailcase.core.case import CaseId, Flag, Link, LinkKind, MailId, PartyId, Status, TextId
 from mailcase.core.events import FlagRaised
+from mailcase.core.process import Notice
 from mailcase.errors import Conflict, PermanentError
 from mailcase.store import migrate
 from mailcase.store.port import Point, Store
@@ -120,16 +121,23 @@ async def test_content_is_taken_once_for_an_address(store: Store, samples: Sampl
     """EM-7, EM-30."""
     await store.accept([samples.mail(1), samples.mail(2)])
     await save(store, samples, samples.new_case(1001))
-    unit = Taken(fingerprint="f", address="desk@example.org", mail_id=MailId(1), case_id=FIRST)
+    unit = Taken(
+        fingerprint="f", address="desk@example.org", mail_id=MailId(1), case_id=FIRST, arrived_at=samples.at(1)
+    )
     await save(store, samples, Changes(taken=(unit,)))
 
     with pytest.raises(Conflict):
         await save(store, samples, Changes(taken=(replace(unit, mail_id=MailId(2)),)))
 
-    sibling = replace(unit, address="sales@example.org", mail_id=MailId(2), case_id=None)
+    later = replace(unit, mail_id=MailId(2), case_id=None, replaces=MailId(1))
+    sibling = replace(unit, address="sales@example.org", mail_id=MailId(2), case_id=None, arrived_at=samples.at(2))
     await save(store, samples, Changes(taken=(unit, sibling)))
     known = await store.look_up(Wanted(fingerprints=frozenset({"f", "g"})))
     assert known.taken == {"f": (unit, sibling)}
+
+    await save(store, samples, Changes(taken=(later,)))
+    known = await store.look_up(Wanted(fingerprints=frozenset({"f"})))
+    assert [(taken.mail_id, taken.case_id) for taken in known.taken["f"]] == [(2, None), (2, None)]
 
 
 async def test_what_does_not_fit_together_is_nobodys_conflict(store: Store, samples: Samples) -> None:
@@ -217,7 +225,7 @@ async def test_a_look_up_finds_the_cases_behind_anchors_and_our_own_mail(store: 
     assert known.subjects == {FIRST: "subject of 1001", SECOND: "subject of 1002"}
     assert known.sent == {
         mail.message_id: SentMail(
-            id=mail.id, case_id=SECOND, notice="acknowledgement", addresses=("a@example.net", "b@example.net")
+            id=mail.id, case_id=SECOND, kind=Notice.ACKNOWLEDGEMENT, addresses=("a@example.net", "b@example.net")
         )
     }
 
@@ -286,7 +294,7 @@ async def test_a_look_up_tells_with_which_content_an_id_was_seen(store: Store, s
     """L13: a copied Message-ID must not swallow a mail."""
     await store.accept([samples.mail(1), samples.mail(2)])
     outcomes = (replace(samples.ended(1), message_id="same"), replace(samples.ended(2), message_id="bare"))
-    unit = Taken(fingerprint="f", address="", mail_id=MailId(1), case_id=None)
+    unit = Taken(fingerprint="f", address="", mail_id=MailId(1), case_id=None, arrived_at=samples.at(1))
     await save(store, samples, Changes(outcomes=outcomes, taken=(unit,)))
 
     known = await store.look_up(Wanted(message_ids=frozenset({"same", "bare", "new"})))

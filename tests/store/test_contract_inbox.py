@@ -252,7 +252,7 @@ async def test_a_mail_ends_once(store: Store, samples: Samples) -> None:
 async def test_a_kept_mail_can_be_tried_again(store: Store, samples: Samples, outcome: Outcome) -> None:
     await store.accept([samples.mail(1)])
     await claim(store, samples)
-    unit = Taken(fingerprint="f1", address="", mail_id=MailId(1), case_id=None)
+    unit = Taken(fingerprint="f1", address="", mail_id=MailId(1), case_id=None, arrived_at=samples.at(1))
     changes = Changes(outcomes=(samples.ended(1, outcome=outcome),), taken=(unit,))
     await store.save(Point.SAVE_MAIL, changes, now=samples.at(60))
 

@@ -288,7 +288,7 @@ async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) 
     row = await store.delivery(DeliveryId(10))
 
     assert row is not None
-    assert (row.outgoing_id, row.case_id, row.notice, row.message_id, row.address) == (
+    assert (row.outgoing_id, row.case_id, row.kind, row.message_id, row.address) == (
         1,
         1001,
         "acknowledgement",

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailcase.core.case import CaseId, OutgoingId
+from mailcase.core.process import Personal
 from mailcase.store import outbox
 from mailcase.store.rows.outbox import DeliveryId, DeliveryResult, DeliveryState, NewDelivery, OutgoingMail
 
@@ -48,7 +49,7 @@ class Office:
         mail = OutgoingMail(
             id=OutgoingId(number),
             case_id=CaseId(case),
-            notice="answer",
+            kind=Personal.ANSWER,
             message_id=f"{number}@x",
             envelope_from="desk@example.org",
             raw=b"",

@@ -97,6 +97,7 @@ HOT = (
     "lookup.UNITS",
     "lookup.SEEN",
     "outbox.LAPSED",
+    "outbox.HOLD",
     "outbox.CLAIMABLE",
     "outbox.CLAIMABLE_OF_MAILS",
     "outbox.CLAIM",

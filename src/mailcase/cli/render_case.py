@@ -141,6 +141,7 @@ def _facts(case: Record, screen: Screen) -> Iterator[tuple[str, Cell]]:
     yield "Process", Cell(case.text("process"))
     yield "Requester", Cell(case.text("requester"))
     yield "Participants", Cell(case.text("participants"))
+    yield "Unconfirmed", Cell(case.text("unconfirmed"), colour="yellow")
     yield "Created", Cell(_created(case, screen))
     yield "Mailbox", Cell(case.text("mailbox"))
     yield "Mails", Cell(", ".join(case.texts("mails")))

@@ -12,8 +12,6 @@ from mailcase.inbound.control import Json
 
 _BAD_OUTCOMES = frozenset({"unhandled", "parked"})
 _BAD_STATES = frozenset({"failed", "unknown"})
-#: Reasons whose deciding rule has another name; otherwise it is the rule named like the reason, or the last one.
-_DECIDING_RULES = {"window-over": "window", "routed": "route", "stranger": "route", "no-route": "route"}
 
 
 def _listed(columns: Sequence[Column], rows: Sequence[Row], screen: Screen) -> Iterator[str]:
@@ -85,15 +83,14 @@ def mail_show(data: Json, screen: Screen) -> Iterator[str]:
     if steps:
         yield ""
         yield screen.styled(word("Why", screen.language), bold=True)
-        yield from _trace(steps, mail.text("reason"), screen)
+        yield from _trace(steps, screen)
 
 
-def _trace(steps: Sequence[Record], reason: str, screen: Screen) -> Iterator[str]:
+def _trace(steps: Sequence[Record], screen: Screen) -> Iterator[str]:
     """Each rule tried with its result, its evidence below; an arrow marks the one that decided."""
-    deciding = deciding_step([step.text("rule") for step in steps], reason)
     width = max(len(step.text("rule")) for step in steps)
-    for number, step in enumerate(steps):
-        has_won = number == deciding
+    for step in steps:
+        has_won = step.is_true("decisive")
         mark = "→ " if has_won else "  "
         indent = len(mark) + width + 2
         first, *more = wrapped(step.text("result"), screen, indent=indent)
@@ -103,12 +100,6 @@ def _trace(steps: Sequence[Record], reason: str, screen: Screen) -> Iterator[str
             yield from (
                 " " * indent + screen.styled(line, dim=True) for line in wrapped(evidence, screen, indent=indent)
             )
-
-
-def deciding_step(rules: Sequence[str], reason: str) -> int:
-    """Index of the rule that decided: the last one that the reason names, else the last one tried."""
-    wanted = _DECIDING_RULES.get(reason, reason)
-    return max((index for index, rule in enumerate(rules) if rule == wanted), default=len(rules) - 1)
 
 
 def _size(size_bytes: int | None) -> str:

@@ -12,7 +12,7 @@ from mailcase.core import labels
 from mailcase.core.case import LinkKind, Status, StatusReason
 from mailcase.core.events import Event
 from mailcase.core.labels import CaseList
-from mailcase.core.process import Notice
+from mailcase.core.process import Notice, Personal
 
 #: Every heading of the shell that is not a label of the spec.
 FRENCH: Mapping[str, str] = {
@@ -60,6 +60,7 @@ FRENCH: Mapping[str, str] = {
     "Subject": "Objet",
     "Timeline": "Chronologie",
     "To": "À",
+    "Unconfirmed": "Non confirmés",
     "Why": "Pourquoi",
     "Window ends": "Fin de la fenêtre de commentaires",
     "continued by": "suivi par",
@@ -91,7 +92,7 @@ def colon(language: Language) -> str:
 
 def notice_label(value: str, language: Language) -> str:
     """The word for a kind of outgoing mail: a notice, or what a person wrote."""
-    return word("Answer", language) if value == "answer" else label(Notice, value, language)
+    return word("Answer", language) if value == Personal.ANSWER else label(Notice, value, language)
 
 
 def label(vocabulary: type[StrEnum], value: str, language: Language) -> str:

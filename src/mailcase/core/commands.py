@@ -142,6 +142,8 @@ class AddNote(_Asked):
     """An internal remark; never sent, never reopens (8.15)."""
 
     text: TextId
+    #: It came by mail in an agent's name, without proof that he wrote it.
+    is_unproved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

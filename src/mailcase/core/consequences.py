@@ -352,7 +352,9 @@ def mark_new(story: Story, _command: MarkNew) -> None:
 
 def note(story: Story, command: AddNote) -> None:
     """AS-9, 8.15."""
-    story.record(NoteAdded(at=story.at, by=story.by, rule=story.rule, text=command.text))
+    story.record(
+        NoteAdded(at=story.at, by=story.by, rule=story.rule, text=command.text, is_unproved=command.is_unproved)
+    )
 
 
 def link(story: Story, command: LinkCase) -> None:

@@ -190,6 +190,8 @@ class NoteAdded(_Happened):
     """An internal remark."""
 
     text: TextId
+    #: It came by mail in an agent's name, without proof that he wrote it.
+    is_unproved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

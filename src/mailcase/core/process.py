@@ -31,6 +31,21 @@ class Notice(StrEnum):
     OVERDUE = "overdue"
 
 
+class Personal(StrEnum):
+    """Mail in which a person's own words go out."""
+
+    ANSWER = "answer"
+
+
+#: What a mail of ours is.
+OutgoingKind = Notice | Personal
+
+
+def outgoing_kind(value: str) -> OutgoingKind:
+    """The kind of that value. Raises ValueError for any other."""
+    return Personal(value) if value in tuple(Personal) else Notice(value)
+
+
 REQUESTER_NOTICES = frozenset(
     {
         Notice.ACKNOWLEDGEMENT,

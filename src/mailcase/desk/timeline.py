@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo
 
 from mailcase.core import events, labels, sla
@@ -15,8 +15,16 @@ class Storyteller:
     """Tells the events of one case."""
 
     def __init__(
-        self, *, texts: Mapping[TextId, str], parties: Mapping[PartyId, Party], zone: ZoneInfo, language: str
+        self,
+        *,
+        texts: Mapping[TextId, str],
+        parties: Mapping[PartyId, Party],
+        unconfirmed: Collection[PartyId],
+        zone: ZoneInfo,
+        language: str,
     ) -> None:
+        """`unconfirmed`: the parties that came onto the case by an address made for somebody else."""
+        self._unconfirmed = unconfirmed
         self._texts = texts
         self._parties = parties
         self._zone = zone
@@ -57,7 +65,7 @@ class Storyteller:
                 note = self._text(event.note)
                 return self._holder(event.holder) + (f"; {note}" if note else "")
             case events.NoteAdded():
-                return self._text(event.text)
+                return (self._unproved() if event.is_unproved else "") + self._text(event.text)
             case _:
                 return None
 
@@ -80,7 +88,7 @@ class Storyteller:
         match event:
             case events.MailAppended():
                 party = self._parties.get(event.party)
-                return f"{self._mail(event.mail)}, {party.address}" if party else self._mail(event.mail)
+                return f"{self._mail(event.mail)}, {self._sender(party)}" if party else self._mail(event.mail)
             case events.MailFiled():
                 return self._mail(event.mail)
             case events.AnswerSent() | events.DeliveryFailed():
@@ -90,6 +98,15 @@ class Storyteller:
 
     def _mail(self, mail_id: int) -> str:
         return f"e-mail {mail_id}" if self._language == "fr" else f"mail {mail_id}"
+
+    def _unproved(self) -> str:
+        """Before a note that came by mail in an agent's name, and could be anybody's."""
+        return "(expéditeur non prouvé) " if self._language == "fr" else "(From unproved) "
+
+    def _sender(self, party: Party) -> str:
+        if party.id not in self._unconfirmed:
+            return party.address
+        return f"{party.address} ({'non confirmé' if self._language == 'fr' else 'unconfirmed'})"
 
     def _text(self, text_id: TextId | None) -> str:
         return self._texts.get(text_id, "") if text_id is not None else ""

@@ -15,9 +15,6 @@ from mailcase.store.rows.inbox import MailRow
 from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.rows.outbox import DeliveryRow, DeliveryState
 
-#: Participants as the operator sees them: who gets mail of ours, or may join.
-_SHOWN_ROLES = frozenset(Role)
-
 
 def time_json(at: datetime | None) -> str | None:
     """ISO 8601 in UTC with a Z."""
@@ -43,7 +40,7 @@ def case_row(bundle: CaseBundle, settings: Settings, language: str) -> dict[str,
         "assignee": case.holder.assignee,
         "owner": case.holder.owner,
         "requester": requester.address if requester else None,
-        "participants": [party.address for party, role in bundle.participants if role in _SHOWN_ROLES],
+        "participants": [party.address for party, _ in bundle.participants],
         "lists": list(assignment.lists(case)),
         "created_at": time_json(case.created_at),
         "origin": case.origin.value,
@@ -60,14 +57,17 @@ def case_object(bundle: CaseBundle, settings: Settings, language: str) -> dict[s
     """A case as `case show` has it: the row, with history."""
     case = bundle.case
     process = settings.processes.get(case.process)
+    unconfirmed = [party for party, role in bundle.participants if role is Role.UNCONFIRMED]
     storyteller = Storyteller(
         texts=bundle.texts,
         parties=bundle.parties,
+        unconfirmed=frozenset(party.id for party in unconfirmed),
         zone=process.zone if process else settings.zone,
         language=language,
     )
     return {
         **case_row(bundle, settings, language),
+        "unconfirmed": [party.address for party in unconfirmed],
         "resolutions": [
             {
                 "by": entry.by,
@@ -113,7 +113,10 @@ def mail_row(mail: MailRow) -> dict[str, Json]:
 
 def mail_object(mail: MailRow) -> dict[str, Json]:
     """A mail as `mail show` and `why` have it: the row, with the rules that were tried."""
-    trace: list[Json] = [{"rule": step.rule, "evidence": step.evidence, "result": step.result} for step in mail.trace]
+    trace: list[Json] = [
+        {"rule": step.rule, "evidence": step.evidence, "result": step.result, "decisive": step.is_decisive}
+        for step in mail.trace
+    ]
     return {**mail_row(mail), "trace": trace}
 
 
@@ -123,11 +126,11 @@ def delivery_row(row: DeliveryRow) -> dict[str, Json]:
         "id": row.id,
         "mail_id": row.outgoing_id,
         "case": reference(row.case_id),
-        "notice": row.notice,
+        "notice": row.kind.value,
         "message_id": row.message_id,
         "to": row.address,
         "state": row.state.value,
-        "held": row.is_held and row.state is DeliveryState.QUEUED,
+        "held": row.is_held and row.state in (DeliveryState.QUEUED, DeliveryState.DEFERRED),
         "attempts": row.attempts,
         "next_at": time_json(row.next_at),
         "last_reply": row.last_reply,

@@ -2,5 +2,6 @@
 
 A stimulus each: `mail`, `command`, `tick`, `delivery`. All begin and commit by `transaction` and work on a
 `workspace`. `mail` goes on with `arrival` (one mail), `matching` (which case) and `opening` (a new one); `read` and
-`probe` come before it. `notices` writes what must go out, `chronicle` the log.
+`probe` come before it; `reports` and `filing` take what changes nothing. `notices` writes what must go out, with
+`showing` and `post`; `chronicle` writes the log.
 """

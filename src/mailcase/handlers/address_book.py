@@ -64,6 +64,11 @@ class AddressBook:
         """The agent of that id."""
         return self._settings.people.get(PersonId(person))
 
+    def name_of(self, person: PersonId) -> str:
+        """How a person is called; the id of one who is not configured."""
+        found = self.person(person)
+        return found.name if found else person
+
     def told_of(self, queue: QueueName, *, but: PersonId | None) -> tuple[PersonSettings, ...]:
         """Who hears of news in a queue: its leaders, or all its people where it has no leader beside `but` (NT-2):
         work that the only leader gives back must not be told to nobody.

@@ -109,7 +109,7 @@ def _log_queued(mail: OutgoingMail) -> None:
         "notice_queued",
         outgoing_id=mail.id,
         case=reference(mail.case_id),
-        notice=mail.notice,
+        notice=mail.kind,
         message_id=mail.message_id,
         deliveries=len(mail.deliveries),
         size_bytes=len(mail.raw),

@@ -10,27 +10,27 @@ from collections.abc import Sequence
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import SYSTEM, Case, CaseId, Link, LinkKind, Status, reference
-from mailcase.core.commands import AddNote, FileMail, LinkCase, MarkNew, ReceiveMail, ReportUndelivered
+from mailcase.core.commands import AddNote, LinkCase, MarkNew, ReceiveMail
 from mailcase.core.refusal import Refused
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.chronicle import log_mail
+from mailcase.handlers.filing import Ending, file_agents_answer, file_machine_mail, named_by_machine, open_target
 from mailcase.handlers.matching import Match, NoMatch, Seat, match
 from mailcase.handlers.opening import continue_case, open_cases
 from mailcase.handlers.read import ReadMail
-from mailcase.handlers.transaction import Transactions
-from mailcase.mail.classify import may_be_from_a_mail_system
+from mailcase.handlers.reports import REPORT_REASONS, report_delivery
+from mailcase.handlers.transaction import Transactions, again_on_conflict
 from mailcase.mail.kind import Kind
 from mailcase.store.port import Point
 from mailcase.store.rows.cases import Role
 from mailcase.store.rows.inbox import MailOutcome, Outcome, Reason
 from mailcase.store.rows.lookup import Wanted
 
-#: How a mail ended on one case.
-_Ending = tuple[Outcome, Reason, tuple[CaseId, ...]]
-_REPORT_REASONS = {Kind.BOUNCE: Reason.BOUNCE_OF_OURS, Kind.DELAY: Reason.DELAY_OF_OURS}
 #: An agent who stands so on a case writes on it as any customer or supplier does.
 _OUTSIDE_ROLES = frozenset({Role.REQUESTER, Role.THIRD_PARTY})
+#: Of the ends on several cases, these are told only where there is no other, least of all a duplicate.
+_LAST_TOLD = {Outcome.UNHANDLED: 1, Outcome.DUPLICATE: 2}
 
 _SPLIT = (
     "One conversation, two open cases: mail that arrived inside the feedback window has reopened {reopened}, after "
@@ -50,9 +50,12 @@ class MailHandler:
         """Settles every mail of the batch in one commit, in the order given.
 
         Raises:
-            Conflict: another writer saved one of the cases; handle the batch again.
+            Conflict: other writers kept saving one of the cases; handle the batch again.
             PermanentError: a mail cannot be handled as things stand; handle the others singly and park it.
         """
+        return await again_on_conflict(lambda: self._handle_once(batch))
+
+    async def _handle_once(self, batch: Sequence[ReadMail]) -> tuple[MailOutcome, ...]:
         monotonic = self._transactions.clock.monotonic
         started = monotonic()
         workspace = await self._transactions.begin(_wanted(batch))
@@ -72,10 +75,13 @@ def _wanted(batch: Sequence[ReadMail]) -> Wanted:
     message_ids: set[str] = set()
     case_ids: set[CaseId] = set()
     addresses: set[str] = set()
+    reported_cases: set[CaseId] = set()
     for read in batch:
         message_ids.update((read.message_id, *read.thread_ids))
         if read.bounce and read.bounce.original_message_id:
             message_ids.add(read.bounce.original_message_id)
+        if read.returned_case is not None:
+            reported_cases.add(read.returned_case)
         names = (*read.clues.reply_addresses, *read.clues.thread_names)
         case_ids.update((*(name.case_id for name in names), *read.clues.subject_tags))
         addresses.update(read.people_named)
@@ -84,12 +90,13 @@ def _wanted(batch: Sequence[ReadMail]) -> Wanted:
         message_ids=frozenset(message_ids),
         case_ids=frozenset(case_ids),
         addresses=frozenset(addresses),
+        reported_cases=frozenset(reported_cases),
         fingerprints=frozenset(read.message.fingerprint for read in batch),
     )
 
 
 def _settle(arrival: Arrival) -> MailOutcome:
-    settled = _sent_by_us(arrival) or _taken_before(arrival) or _reports_delivery(arrival)
+    settled = _sent_by_us(arrival) or _taken_before(arrival) or report_delivery(arrival)
     if settled:
         return settled
     found = match(arrival)
@@ -104,7 +111,7 @@ def _sent_by_us(arrival: Arrival) -> MailOutcome | None:
     if not (has_our_mark and arrival.is_from_us):
         arrival.trace.add("own-mail", f"<{read.message_id}>", "not sent by us")
         return None
-    arrival.trace.add("own-mail", f"<{read.message_id}>", "sent by us")
+    arrival.trace.decide("own-mail", f"<{read.message_id}>", "sent by us")
     return arrival.end(Outcome.OWN, Reason.SENT_BY_US, (sent.case_id,) if sent else ())
 
 
@@ -114,7 +121,7 @@ def _taken_before(arrival: Arrival) -> MailOutcome | None:
     taken = {unit.address: unit for unit in arrival.units_of_copies}
     if taken and all(address in taken for address in arrival.unit_addresses):
         first = next(iter(taken.values()))
-        arrival.trace.add("duplicate", f"fingerprint {fingerprint[:16]}", f"taken before as mail {first.mail_id}")
+        arrival.trace.decide("duplicate", f"fingerprint {fingerprint[:16]}", f"taken before as mail {first.mail_id}")
         return arrival.end(Outcome.DUPLICATE, Reason.SAME_CONTENT, arrival.cases_of_copies)
     is_reused = bool(arrival.workspace.known.seen.get(read.message_id, frozenset()) - {fingerprint})
     result = "another mail had this Message-ID; taken all the same" if is_reused else "not seen before"
@@ -122,54 +129,34 @@ def _taken_before(arrival: Arrival) -> MailOutcome | None:
     return None
 
 
-def _reports_delivery(arrival: Arrival) -> MailOutcome | None:
-    """A delivery report that names a mail of ours (T31, L33). Others go the way of any mail."""
-    bounce = arrival.read.bounce
-    if bounce is None:
-        return None
-    workspace = arrival.workspace
-    sent = workspace.known.sent.get(bounce.original_message_id or "")
-    case = workspace.case(sent.case_id) if sent else None
-    if sent is None or case is None:
-        return None
-    arrival.trace.add("bounce", f"<{bounce.original_message_id}>", f"our mail on {reference(case.id)}")
-    is_open = case.status is not Status.CLOSED
-    if is_open:
-        _file(arrival, case)
-    requester = workspace.party_of(case.requester)
-    failed = {recipient.address.lower() for recipient in bounce.recipients if recipient.is_permanent}
-    is_believed = may_be_from_a_mail_system(arrival.read.message, arrival.read.claimed.envelope_from)
-    if requester and is_believed and requester.address in failed and requester.address in sent.addresses:
-        arrival.trace.add("bounce", requester.address, "the requester cannot be reached")
-        workspace.decide(case.id, ReportUndelivered(at=arrival.moment(case), by=SYSTEM, mail=sent.id))
-    reason = _REPORT_REASONS.get(arrival.read.classification.kind, Reason.MACHINE_MAIL)
-    return arrival.end(Outcome.FILED, reason, (case.id,) if is_open else ())
-
-
 def _belongs(arrival: Arrival, found: Match) -> MailOutcome:
     """EM-9, EM-16: each case that the mail belongs to gets it, once."""
-    endings = [_join(arrival, seat, found.reason) for seat in found.seats]
-    case_ids = tuple(dict.fromkeys(case_id for *_, ids in endings for case_id in ids))
+    by_match = arrival.trace.deciding
+    endings: list[tuple[Ending, int | None]] = []
+    for seat in found.seats:
+        arrival.trace.deciding = by_match
+        endings.append((_join(arrival, seat, found.reason), arrival.trace.deciding))
+    case_ids = tuple(dict.fromkeys(case_id for (*_, ids), _ in endings for case_id in ids))
     if case_ids:
         _link_thread(arrival, case_ids[0], found.same_thread)
-    # A copy that one case has already may be new to another.
-    outcome, reason, _ = next((ending for ending in endings if ending[0] is not Outcome.DUPLICATE), endings[0])
+    # A copy that one case has already may be new to another, and what one closed case refuses another may take.
+    (outcome, reason, _), arrival.trace.deciding = min(endings, key=lambda ended: _LAST_TOLD.get(ended[0][0], 0))
     return arrival.end(outcome, reason, case_ids)
 
 
-def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
+def _join(arrival: Arrival, seat: Seat, reason: Reason) -> Ending:
     case = seat.case
-    target = _open_target(arrival, case)
+    target = open_target(arrival, case)
     if target is not None and target.id in arrival.cases_of_copies:
-        arrival.trace.add("duplicate", reference(target.id), "has this mail already, by another copy of it")
+        arrival.trace.decide("duplicate", reference(target.id), "has this mail already, by another copy of it")
         return Outcome.DUPLICATE, Reason.SAME_CONTENT, (target.id,)
     if arrival.read.classification.machine_written:
-        return _file_without_effect(arrival, target, Reason.MACHINE_MAIL)
+        return file_machine_mail(arrival, target)
     if arrival.is_from_agent and seat.role not in _OUTSIDE_ROLES:
-        return _file_without_effect(arrival, target, Reason.AGENT_NOTE)
+        return file_agents_answer(arrival, target)
     if target is None:
         return _continue(arrival, case, Reason.CLOSED_CASE, seat.role)
-    if _receive(arrival, target) is not None:
+    if _receive(arrival, target, seat.role) is not None:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
         return _after_window(arrival, seat, target, reason)
     _take(arrival, target, seat.role, reason)
@@ -178,7 +165,7 @@ def _join(arrival: Arrival, seat: Seat, reason: Reason) -> _Ending:
     return Outcome.APPENDED, reason, (target.id,)
 
 
-def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) -> _Ending:
+def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) -> Ending:
     """T28 is still to come, because older mail may be unread; for this mail the case is closed already (8.37)."""
     continuing = arrival.workspace.continued_by(resolved.id)
     if continuing is None:
@@ -187,17 +174,9 @@ def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) 
     return _join(arrival, Seat(case=continuing, role=seat.role), reason)
 
 
-def _open_target(arrival: Arrival, case: Case) -> Case | None:
-    """The case itself, or the one that continues it when it is closed (8.37); None when there is none."""
-    if case.status is not Status.CLOSED:
-        return case
-    continuing = arrival.workspace.continued_by(case.id)
-    result = f"continued by {reference(continuing.id)}" if continuing else "closed for good"
-    arrival.trace.add("closed-case", reference(case.id), result)
-    return continuing
-
-
-def _receive(arrival: Arrival, case: Case) -> Refused | None:
+def _receive(arrival: Arrival, case: Case, role: Role) -> Refused | None:
+    if role is Role.UNCONFIRMED:
+        arrival.workspace.unconfirmed.add((case.id, arrival.read.id))
     return arrival.workspace.decide(
         case.id,
         ReceiveMail(
@@ -233,38 +212,17 @@ def _tell_of_split(arrival: Arrival, reopened: Case) -> None:
     arrival.trace.add("window", reference(reopened.id), f"reopened beside {reference(continuing.id)}")
 
 
-def _file(arrival: Arrival, case: Case) -> None:
-    arrival.workspace.decide(
-        case.id,
-        FileMail(at=arrival.moment(case), by=SYSTEM, mail=arrival.read.id, mailbox=arrival.read.claimed.mailbox),
-    )
-    address = case.address or ""
-    arrival.cases.setdefault(address, case.id)
-    arrival.anchor(case.id, address=address)
-
-
-def _file_without_effect(arrival: Arrival, target: Case | None, reason: Reason) -> _Ending:
-    """Mail of machines, and an agent's mailed answer: From proves nothing, so it changes nothing and goes to nobody."""
-    if target is None:
-        arrival.trace.add(reason, "the case is closed", "kept with the mail only")
-        return Outcome.FILED, reason, ()
-    _file(arrival, target)
-    if reason is Reason.AGENT_NOTE:
-        text = arrival.workspace.add_text(target.id, arrival.read.message.text)
-        arrival.workspace.decide(target.id, AddNote(at=arrival.moment(target), by=SYSTEM, text=text))
-        arrival.trace.add(reason, "From: an address of an agent or of ours", "filed as a note, changes no status")
-    else:
-        arrival.trace.add(reason, ", ".join(arrival.read.classification.evidence), "filed, changes nothing")
-    return Outcome.FILED, reason, (target.id,)
-
-
-def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> _Ending:
+def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> Ending:
     if role is Role.UNCONFIRMED:
         # Somebody else's reply address proves too little for the people and mails of the old case (DESIGN 8).
         strangers = open_cases(arrival, links=(Link(kind=LinkKind.STRANGER, other=closed.id),))
         return (Outcome.NEW_CASE, Reason.STRANGER, strangers) if strangers else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
     made = continue_case(arrival, closed, role)
-    return (Outcome.NEW_CASE, reason, (made,)) if made is not None else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
+    if made is None:
+        return Outcome.UNHANDLED, Reason.NO_ROUTE, ()
+    rule = "window" if reason is Reason.WINDOW_OVER else "closed-case"
+    arrival.trace.decide(rule, reference(closed.id), f"continued by the new {reference(made)}")
+    return Outcome.NEW_CASE, reason, (made,)
 
 
 def _link_thread(arrival: Arrival, case_id: CaseId, others: Sequence[CaseId]) -> None:
@@ -290,9 +248,12 @@ def _is_continued_by(arrival: Arrival, closed: Case, case: Case) -> bool:
 
 def _starts_new(arrival: Arrival, found: NoMatch) -> MailOutcome:
     """EM-29, EM-30, L16: no case that the sender may join."""
-    if arrival.read.classification.kind in _REPORT_REASONS or arrival.read.bounce is not None:
-        arrival.trace.add("bounce", "delivery report", "names no mail that we sent")
+    if arrival.read.classification.kind in REPORT_REASONS or arrival.read.bounce is not None:
+        arrival.trace.decide("bounce", "delivery report", "names no mail that we sent")
         return arrival.end(Outcome.UNHANDLED, Reason.BOUNCE_UNMATCHED)
+    answered = named_by_machine(arrival, found)
+    if answered is not None:
+        return arrival.end(*file_machine_mail(arrival, open_target(arrival, answered), is_from_outside=True))
     links = (Link(kind=LinkKind.STRANGER, other=found.named),) if found.named is not None else ()
     made = open_cases(arrival, links=links)
     if made:

@@ -39,9 +39,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoMatch:
-    """No case that the sender may join; `named` is the first that the mail named all the same."""
+    """No case that the sender may join; `named` is the first that the mail named all the same, and `by` what."""
 
     named: CaseId | None
+    by: Reason | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ def match(arrival: Arrival) -> Match | NoMatch:
     for bad in arrival.read.clues.bad_signatures:
         trace.add("signature", f"signed name for {reference(bad.case_id)}", f"not valid: {bad.reason}")
     named: CaseId | None = None
+    by: Reason | None = None
     for evidence in _evidence(arrival):
         cases = [case for each in evidence.candidates if (case := arrival.workspace.case(each.case_id)) is not None]
         if not cases:
@@ -77,12 +79,15 @@ def match(arrival: Arrival) -> Match | NoMatch:
         seats = tuple(seat for each in evidence.candidates if (seat := _seat(arrival, each)) is not None)
         if not seats:
             trace.add(evidence.reason, evidence.found, f"names {_names(cases)}, but the sender may not join it")
-            named = named or cases[0].id
+            if named is None:
+                named, by = cases[0].id, evidence.reason
             continue
         seats = (*seats, *_at_other_addresses(arrival, seats))
-        trace.add(evidence.reason, evidence.found, f"belongs to {_names([seat.case for seat in seats])}")
+        trace.decide(evidence.reason, evidence.found, f"belongs to {_names([seat.case for seat in seats])}")
         return Match(seats=seats, reason=evidence.reason, same_thread=_same_thread(arrival, seats))
-    return NoMatch(named=named)
+    if more := arrival.read.clues.more_subject_tags:
+        trace.add(Reason.SUBJECT_TAG, "", f"{more} more tags in the subject, not looked at")
+    return NoMatch(named=named, by=by)
 
 
 def _names(cases: list[Case]) -> str:

@@ -76,7 +76,7 @@ def _route_of_continuation(arrival: Arrival, closed: Case) -> tuple[str, Routed]
     process = arrival.settings.processes.get(closed.process)
     if closed.address is None or not arrival.book.is_own(closed.address) or process is None or process.is_retired:
         return None
-    arrival.trace.add("route", closed.address, f"the process of the closed case: {closed.process}")
+    arrival.trace.decide("route", closed.address, f"the process of the closed case: {closed.process}")
     return closed.address, Routed(process=closed.process, acknowledge=True, by="the closed case")
 
 
@@ -84,7 +84,7 @@ def _routes(arrival: Arrival) -> Iterator[tuple[str, Routed]]:
     """Each of our addresses in the mail with the process it leads to."""
     mailbox = arrival.mailbox
     if mailbox is None:
-        arrival.trace.add("route", arrival.read.claimed.mailbox, "the mailbox is no longer configured")
+        arrival.trace.decide("route", arrival.read.claimed.mailbox, "the mailbox is no longer configured")
         return
     facts = _routing_facts(arrival.read)
     primary = mailbox.addresses[0].address
@@ -92,13 +92,13 @@ def _routes(arrival: Arrival) -> Iterator[tuple[str, Routed]]:
         routed = choose_route(
             mailbox.routes, address=address, is_primary=address == primary, fallback=mailbox.fallback, facts=facts
         )
-        arrival.trace.add("route", address, f"{routed.by}: {routed.process}" if routed else "no route takes it")
+        arrival.trace.decide("route", address, f"{routed.by}: {routed.process}" if routed else "no route takes it")
         if routed:
             yield address, routed
     if not arrival.read.our_addresses:
         wildcard = choose_wildcard(mailbox.routes, facts=facts)
         result = f"{wildcard.by}: {wildcard.process}" if wildcard else "none of our addresses is named in it"
-        arrival.trace.add("route", "To, Cc, envelope", result)
+        arrival.trace.decide("route", "To, Cc, envelope", result)
         if wildcard:
             yield primary, wildcard
 

@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailcase.core.case import MailId
+from mailcase.core.case import CaseId, MailId
 from mailcase.handlers.address_book import AddressBook
-from mailcase.mail import bounce, classify, clues, reading
+from mailcase.mail import bounce, classify, clues, reading, signing
 from mailcase.mail.clues import Clues
 from mailcase.mail.kind import Bounce, Classification
 from mailcase.mail.message import Address, Message
-from mailcase.mail.signing import KeyRing
+from mailcase.mail.signing import KeyRing, SignedName
 from mailcase.store.rows.inbox import ClaimedMail
 
 
@@ -25,6 +25,9 @@ class ReadMail:
     classification: Classification
     bounce: Bounce | None
     clues: Clues
+    #: Of a delivery report: the case that the returned mail is signed for; it tells where a provider has replaced its
+    #: Message-ID.
+    returned_case: CaseId | None
     #: Our addresses of this mailbox that it was written to: To, Cc, known envelope (EM-30, L41).
     our_addresses: tuple[str, ...]
 
@@ -80,6 +83,7 @@ class Reader:
                 bounce=report,
             ),
             bounce=report,
+            returned_case=self._returned_case(report, now) if report else None,
             clues=clues.find_clues(
                 message,
                 envelope_to=claimed.envelope_to,
@@ -92,3 +96,10 @@ class Reader:
                 message, envelope_to=claimed.envelope_to, own_addresses=mailbox_addresses
             ),
         )
+
+    def _returned_case(self, report: Bounce, now: datetime) -> CaseId | None:
+        for identity in report.returned_references:
+            name = signing.verify_thread_name(self._ring, identity, now=now, lifetime=self._key_lifetime)
+            if isinstance(name, SignedName):
+                return name.case_id
+        return None

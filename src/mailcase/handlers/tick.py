@@ -12,7 +12,7 @@ from mailcase.core import deadlines
 from mailcase.core.case import SYSTEM, CaseId, MailboxName, reference
 from mailcase.core.commands import Tick
 from mailcase.errors import PermanentError
-from mailcase.handlers.transaction import Transactions
+from mailcase.handlers.transaction import Transactions, again_on_conflict
 from mailcase.handlers.workspace import Workspace
 from mailcase.log import get_logger
 from mailcase.store.port import Point
@@ -38,8 +38,11 @@ class TickHandler:
         something.
 
         Raises:
-            Conflict: a case was saved in between; hand the cases in again.
+            Conflict: the cases kept being saved in between; hand them in again.
         """
+        return await again_on_conflict(lambda: self._handle_once(case_ids, read_through))
+
+    async def _handle_once(self, case_ids: Sequence[CaseId], read_through: ReadThrough) -> int:
         workspace = await self._transactions.begin(Wanted(case_ids=frozenset(case_ids)))
         fired = sum(self._live_through(workspace, case_id, read_through) for case_id in case_ids)
         if fired:

@@ -57,7 +57,9 @@ class Transactions:
 
 
 async def again_on_conflict(work: Callable[[], Awaitable[T]]) -> T:
-    """Does the work again when somebody else saved one of its cases in between. Raises the last Conflict."""
+    """Does the work of a handler, and does it again when somebody else saved one of its cases in between. Raises the
+    last Conflict.
+    """
     for _ in range(TRIES - 1):
         try:
             return await work()

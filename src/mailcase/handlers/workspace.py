@@ -7,8 +7,9 @@ Nothing is durable until the store has saved `changes()`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -74,6 +75,8 @@ class Workspace:
         self.actor: ActorId = SYSTEM
         #: Who was written to by a person in this transaction, and on which case.
         self.answered: set[tuple[CaseId, str]] = set()
+        #: Mails of this stimulus that joined a case by an address made for somebody else.
+        self.unconfirmed: set[tuple[CaseId, MailId]] = set()
         self._ids = ids
         self._processes = processes
         self._writer = writer
@@ -82,8 +85,11 @@ class Workspace:
         self._parties: dict[str, Party] = {}
         self._changed_parties: dict[PartyId, Party] = {}
         self._participants: dict[tuple[CaseId, PartyId], Participant] = {}
-        self._anchors: dict[tuple[str, str], Anchor] = {}
-        self._taken: dict[tuple[str, str], Taken] = {}
+        #: By Message-ID and address; by fingerprint and address.
+        self._anchors: defaultdict[str, dict[str, Anchor]] = defaultdict(dict)
+        self._taken: defaultdict[str, dict[str, Taken]] = defaultdict(dict)
+        #: Per case the ids that `_anchors` adds to its thread, in order.
+        self._added_ids: defaultdict[CaseId, dict[str, None]] = defaultdict(dict)
         self._outgoing: list[OutgoingMail] = []
         self._results: list[DeliveryResult] = []
         self._outcomes: list[MailOutcome] = []
@@ -143,21 +149,20 @@ class Workspace:
 
     def anchors(self, message_id: str) -> tuple[Anchor, ...]:
         """The cases that a Message-ID stands for."""
-        added = tuple(anchor for (named, _), anchor in self._anchors.items() if named == message_id)
+        added = self._anchors.get(message_id, {})
         known = self.known.anchors.get(message_id, ())
-        return (*(anchor for anchor in known if (message_id, anchor.address) not in self._anchors), *added)
+        return (*(anchor for anchor in known if anchor.address not in added), *added.values())
 
     def message_ids(self, case_id: CaseId) -> tuple[str, ...]:
         """The mails of a case by Message-ID, oldest first, for References."""
-        added = tuple(
-            anchor.message_id for anchor in self._anchors.values() if anchor.case_id == case_id and anchor.is_seen
-        )
-        return tuple(dict.fromkeys((*self.known.message_ids.get(case_id, ()), *added)))
+        known, added = self.known.message_ids.get(case_id, ()), self._added_ids.get(case_id, ())
+        return tuple(dict.fromkeys((*known, *added)))
 
     def taken(self, fingerprint: str) -> tuple[Taken, ...]:
         """The units of intake that this content was taken for."""
-        added = tuple(unit for (print_, _), unit in self._taken.items() if print_ == fingerprint)
-        return (*self.known.taken.get(fingerprint, ()), *added)
+        added = self._taken.get(fingerprint, {})
+        known = self.known.taken.get(fingerprint, ())
+        return (*(unit for unit in known if unit.address not in added), *added.values())
 
     def continued_by(self, case_id: CaseId) -> Case | None:
         """The case, not closed, that took up the mail for a closed one (8.37)."""
@@ -236,17 +241,21 @@ class Workspace:
 
     def add_anchor(self, anchor: Anchor) -> None:
         """Remembers a Message-ID for a case; a known pair of id and address keeps its case, and may come to be seen."""
-        key = (anchor.message_id, anchor.address)
-        known = self._anchors.get(key) or next(
-            (other for other in self.known.anchors.get(anchor.message_id, ()) if other.address == anchor.address), None
-        )
-        if known is None or (anchor.case_id == known.case_id and anchor.is_seen and not known.is_seen):
-            self._anchors[key] = anchor
+        known = next((other for other in self.anchors(anchor.message_id) if other.address == anchor.address), None)
+        if known is not None and (anchor.case_id != known.case_id or known.is_seen or not anchor.is_seen):
+            return
+        self._anchors[anchor.message_id][anchor.address] = anchor
+        if anchor.is_seen and anchor.is_shared:
+            self._added_ids[anchor.case_id][anchor.message_id] = None
 
     def add_taken(self, unit: Taken) -> None:
-        """Marks a unit of intake as taken."""
-        if unit.address not in {other.address for other in self.known.taken.get(unit.fingerprint, ())}:
-            self._taken.setdefault((unit.fingerprint, unit.address), unit)
+        """Marks a unit of intake as taken; one that is taken already stays so, unless it is to be replaced."""
+        before = next((other for other in self.taken(unit.fingerprint) if other.address == unit.address), None)
+        if before is not None and before.mail_id != unit.replaces:
+            return
+        added = self._taken[unit.fingerprint]
+        # What the store has to replace is the unit that it knows, not one of this transaction.
+        added[unit.address] = replace(unit, replaces=before.replaces) if before and unit.address in added else unit
 
     def add_outgoing(self, mail: OutgoingMail) -> None:
         """Queues a finished mail."""
@@ -299,8 +308,8 @@ class Workspace:
             texts=tuple(self._texts.values()),
             parties=tuple(self._changed_parties.values()),
             participants=tuple(self._participants.values()),
-            anchors=tuple(self._anchors.values()),
-            taken=tuple(self._taken.values()),
+            anchors=tuple(anchor for of_one_id in self._anchors.values() for anchor in of_one_id.values()),
+            taken=tuple(unit for of_one_mail in self._taken.values() for unit in of_one_mail.values()),
             outgoing=tuple(self._outgoing),
             results=tuple(self._results),
             outcomes=tuple(self._outcomes),

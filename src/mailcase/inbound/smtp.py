@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import AnyStr, cast
 
@@ -337,7 +337,7 @@ class _Hooks:
         recipients = tuple(dict.fromkeys(envelope.rcpt_tos))
         mail = NewMail(
             mailbox=self.mailbox,
-            source=source_of(recipients, raw),
+            source=source_of(recipients, raw, received_at=now),
             raw=raw,
             envelope_from="" if envelope.mail_from in (None, "<>") else envelope.mail_from,
             envelope_to=recipients,
@@ -370,14 +370,18 @@ class _Hooks:
         return _TRY_LATER
 
 
-def source_of(recipients: Iterable[str], raw: bytes) -> str:
-    """The identity of a pushed mail: `smtp:` and the hex SHA-256 over its sorted envelope recipients and its bytes."""
+def source_of(recipients: Iterable[str], raw: bytes, *, received_at: datetime) -> str:
+    """The identity of a pushed mail: `smtp:`, the day (UTC), the hex SHA-256 over sorted envelope recipients and bytes.
+
+    A mail that is offered again at once, because the `250` was lost, is taken once. The same bytes on a later day are
+    looked at: only what they say tells whether it is the same mail (EM-7).
+    """
     digest = hashlib.sha256()
     for address in sorted(recipients):
         digest.update(address.encode() + b"\0")
     digest.update(b"\0")
     digest.update(raw)
-    return f"smtp:{digest.hexdigest()}"
+    return f"smtp:{received_at.astimezone(UTC):%Y-%m-%d}:{digest.hexdigest()}"
 
 
 def has_bare_line_end(raw: bytes) -> bool:

@@ -51,13 +51,18 @@ def read_bounce(message: Message, raw: bytes, *, envelope_from: str | None = Non
     )
     if recipients:
         original = returned_id or _reported_id(reports, raw) or _answered_id(message)
-        return Bounce(recipients=recipients[: limits.ADDRESSES_PER_HEADER], original_message_id=original)
+        return Bounce(
+            recipients=recipients[: limits.ADDRESSES_PER_HEADER],
+            original_message_id=original,
+            returned_references=_references_of(returned),
+        )
     found = bounce_in_words.read(message, _addressed(returned), envelope_from)
     if found is None:
         return None
     return Bounce(
         recipients=found.recipients[: limits.ADDRESSES_PER_HEADER],
         original_message_id=returned_id or found.original_message_id or _answered_id(message),
+        returned_references=_references_of(returned),
     )
 
 
@@ -125,9 +130,17 @@ def _returned(message: Message, raw: bytes) -> HeaderBlock | None:
 
 
 def _id_of(returned: HeaderBlock | None) -> str | None:
-    found = returned.first("message-id") if returned is not None else None
-    ids = headers.ids_of(headers.unfold(found)[0]) if found is not None else []
-    return ids[0] if ids else None
+    return next(iter(_ids_in(returned, "message-id")), None)
+
+
+def _references_of(returned: HeaderBlock | None) -> tuple[str, ...]:
+    """Its ancestors, nearest first."""
+    return _ids_in(returned, "references")[: -limits.REFERENCES - 1 : -1]
+
+
+def _ids_in(returned: HeaderBlock | None, name: str) -> tuple[str, ...]:
+    found = returned.first(name) if returned is not None else None
+    return tuple(headers.ids_of(headers.unfold(found)[0])) if found is not None else ()
 
 
 def _addressed(returned: HeaderBlock | None) -> tuple[str, ...]:

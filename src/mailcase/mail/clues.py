@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailcase.core.case import CaseId, parse_reference
+from mailcase.mail import limits
 from mailcase.mail.message import Message
 from mailcase.mail.signing import (
     BadSignature,
@@ -35,8 +36,9 @@ class Clues:
     references: tuple[str, ...]
     #: Our signed case ids found in In-Reply-To and References, nearest first.
     thread_names: tuple[SignedName, ...]
-    #: `[1042-C]` in the subject.
+    #: `[1042-C]` in the subject: the first few, and how many more are not looked at.
     subject_tags: tuple[CaseId, ...]
+    more_subject_tags: int = 0
 
 
 def find_clues(
@@ -58,6 +60,7 @@ def find_clues(
     }
     proofs = _without_repeats(answered)
     thread_proofs = _without_repeats(named.values())
+    tags = _subject_tags(message.subject)
     ids = [identity for identity, proof in named.items() if proof is None]
     return Clues(
         reply_addresses=tuple(proof for proof in proofs if isinstance(proof, SignedName)),
@@ -65,7 +68,8 @@ def find_clues(
         in_reply_to=tuple(identity for identity in ids if identity in message.in_reply_to),
         references=tuple(identity for identity in ids if identity not in message.in_reply_to),
         thread_names=tuple(proof for proof in thread_proofs if isinstance(proof, SignedName)),
-        subject_tags=_subject_tags(message.subject),
+        subject_tags=tags[: limits.SUBJECT_TAGS],
+        more_subject_tags=len(tags[limits.SUBJECT_TAGS :]),
     )
 
 

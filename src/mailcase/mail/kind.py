@@ -58,3 +58,5 @@ class Bounce:
     recipients: tuple[BouncedRecipient, ...]
     #: Message-ID of the returned mail, without brackets; None when the report does not name it.
     original_message_id: str | None
+    #: What the returned mail names as its ancestors, nearest first; our signed case id is among them if it is ours.
+    returned_references: tuple[str, ...] = ()

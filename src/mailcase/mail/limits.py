@@ -11,6 +11,8 @@ HEADER_FIELDS = 1000
 HEADER_VALUE = 16 * 1024
 ADDRESSES_PER_HEADER = 200
 REFERENCES = 100
+#: Cases that a subject may name; who answers two threads at once names two.
+SUBJECT_TAGS = 5
 MESSAGE_ID_BYTES = 998
 #: A mail that passed more relays than this goes round in circles.
 RECEIVED = 50

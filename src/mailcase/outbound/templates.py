@@ -28,7 +28,7 @@ from jinja2 import meta, nodes
 from jinja2.runtime import BlockReference, Context, Macro
 from markupsafe import Markup, escape
 
-from mailcase.core.process import Notice
+from mailcase.core.process import Notice, OutgoingKind, Personal
 from mailcase.errors import AppError, Problem
 from mailcase.outbound.compose import clean_text
 from mailcase.outbound.letter import bare_subject
@@ -36,11 +36,9 @@ from mailcase.outbound.view import FIELD_NAMES, NoticeView, greeting_name, sampl
 
 #: The language that always has every template.
 LAST_LANGUAGE: Final = "en"
-#: The mail in which a person's own text goes out.
-ANSWER: Final = "answer"
 
 #: Every mail that has templates.
-NAMES: Final = (*(notice.value for notice in Notice), ANSWER)
+NAMES: Final = tuple(kind.value for kind in (*Notice, *Personal))
 SUBJECT: Final = ".subject.j2"
 TEXT: Final = ".txt.j2"
 HTML: Final = ".html.j2"
@@ -121,14 +119,14 @@ class Templates:
         self.language = language
         self._shelves: dict[str, _Shelf] = {}
 
-    def render(self, name: str, language: str, view: NoticeView) -> Rendered:
-        """Writes the mail `name`: a value of `core.process.Notice`, or `ANSWER`.
+    def render(self, kind: OutgoingKind, language: str, view: NoticeView) -> Rendered:
+        """Writes a mail of that kind.
 
         Raises:
             TemplateFailure: a file is missing, cannot be read as a template, or fails for this view.
 
         """
-        return self._shelf(language).render(name, view)
+        return self._shelf(language).render(kind.value, view)
 
     def check(self, languages: Sequence[str]) -> tuple[Problem, ...]:
         """Tries every file of every folder in these languages with sample views, also those that another folder hides.

@@ -45,6 +45,8 @@ class NoticeView:
 
     #: The mail that it is about: sender as `Name <address>`, its number for `mailcase mail show`, its text.
     mail_from: str = ""
+    #: True where its sender joined by a reply address that was made for somebody else.
+    mail_is_unconfirmed: bool = False
     #: Only where it would lead answers to another domain than the sender's (L36).
     mail_reply_to: str = ""
     mail_id: int = 0
@@ -106,6 +108,7 @@ def sample_views() -> tuple[tuple[str, NoticeView], ...]:
         actor_name="Bob Ray",
         assignee_name="Ann Lee",
         mail_from="Marie O'Neil <marie@example.net>",
+        mail_is_unconfirmed=True,
         mail_reply_to="m@example.com",
         mail_id=7,
         mail_text="Hello,\n\nit smokes <again> & again.\n\nMarie",

@@ -7,18 +7,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailcase.core.case import Case, CaseId, MailId, OutgoingId, PartyId
+from mailcase.core.process import outgoing_kind
 from mailcase.store.codec import case_from_json
-from mailcase.store.columns import json_list, select
+from mailcase.store.columns import from_micros, json_list, select
 from mailcase.store.rows.cases import Anchor, Party, Role, Taken
 from mailcase.store.rows.lookup import Known, SentMail, Wanted
 
 ANCHORS = """
-SELECT message_id, address, case_id, is_seen FROM anchors
+SELECT message_id, address, case_id, is_seen, is_shared FROM anchors
 WHERE message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY id
 """
 SENT = """
-SELECT o.id, o.case_id, o.notice, o.message_id, d.address FROM outgoing o JOIN deliveries d ON d.outgoing_id = o.id
+SELECT o.id, o.case_id, o.kind, o.message_id, d.address FROM outgoing o JOIN deliveries d ON d.outgoing_id = o.id
 WHERE o.message_id IN (SELECT value FROM json_each(:message_ids)) ORDER BY o.id, d.id
+"""
+# Beside max(), SQLite takes the other columns from the row that has it.
+SENT_TO = """
+SELECT max(o.id) AS id, d.case_id, o.kind, o.message_id, d.address
+FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
+WHERE d.case_id IN (SELECT value FROM json_each(:case_ids)) AND d.state IN ('sent', 'unknown')
+GROUP BY d.case_id, d.address ORDER BY 1 DESC
 """
 # UNION, not UNION ALL: a circle of links ends.
 CONTINUATIONS = """
@@ -36,9 +44,11 @@ WHERE c.id IN (SELECT value FROM json_each(:case_ids)) ORDER BY c.id
 """
 MESSAGE_IDS = """
 SELECT wanted.value AS case_id, a.message_id FROM json_each(:case_ids) wanted JOIN anchors a ON a.id IN (
-    SELECT id FROM (SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen ORDER BY id LIMIT 10)
+    SELECT id FROM (
+        SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen AND is_shared ORDER BY id LIMIT 10)
     UNION
-    SELECT id FROM (SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen ORDER BY id DESC LIMIT 10))
+    SELECT id FROM (
+        SELECT id FROM anchors WHERE case_id = wanted.value AND is_seen AND is_shared ORDER BY id DESC LIMIT 10))
 ORDER BY case_id, a.id
 """
 PARTICIPANTS = """
@@ -50,8 +60,8 @@ SELECT id, address, name FROM parties
 WHERE address IN (SELECT value FROM json_each(:addresses)) OR id IN (SELECT value FROM json_each(:ids)) ORDER BY id
 """
 UNITS = """
-SELECT fingerprint, address, mail_id, case_id FROM taken
-WHERE fingerprint IN (SELECT value FROM json_each(:fingerprints)) ORDER BY fingerprint, address
+SELECT t.fingerprint, t.address, t.mail_id, t.case_id, i.arrived_at FROM taken t JOIN inbox i ON i.id = t.mail_id
+WHERE t.fingerprint IN (SELECT value FROM json_each(:fingerprints)) ORDER BY t.fingerprint, t.address
 """
 SEEN = """
 SELECT i.message_id, t.fingerprint FROM inbox i LEFT JOIN taken t ON t.mail_id = i.id
@@ -66,6 +76,7 @@ def look_up(database: sqlite3.Connection, wanted: Wanted) -> Known:
     sent = _sent(database, message_ids)
     named = {
         *wanted.case_ids,
+        *wanted.reported_cases,
         *(anchor.case_id for of_one_id in anchors.values() for anchor in of_one_id),
         *(mail.case_id for mail in sent.values()),
     }
@@ -77,6 +88,7 @@ def look_up(database: sqlite3.Connection, wanted: Wanted) -> Known:
     return Known(
         anchors=anchors,
         sent=sent,
+        sent_to=_sent_to(database, wanted.reported_cases),
         cases=cases,
         subjects=subjects,
         message_ids=message_ids_of(database, case_ids),
@@ -100,6 +112,7 @@ def _anchors(database: sqlite3.Connection, message_ids: str) -> dict[str, tuple[
                 address=row["address"],
                 case_id=CaseId(row["case_id"]),
                 is_seen=bool(row["is_seen"]),
+                is_shared=bool(row["is_shared"]),
             )
         )
     return {message_id: tuple(anchors) for message_id, anchors in found.items()}
@@ -112,10 +125,25 @@ def _sent(database: sqlite3.Connection, message_ids: str) -> dict[str, SentMail]
         found[row["message_id"]] = SentMail(
             id=OutgoingId(row["id"]),
             case_id=CaseId(row["case_id"]),
-            notice=row["notice"],
+            kind=outgoing_kind(row["kind"]),
             addresses=(*(before.addresses if before else ()), row["address"]),
         )
     return found
+
+
+def _sent_to(database: sqlite3.Connection, case_ids: Iterable[CaseId]) -> dict[CaseId, tuple[SentMail, ...]]:
+    found: defaultdict[CaseId, list[SentMail]] = defaultdict(list)
+    for row in select(database, SENT_TO, case_ids=json_list(sorted(case_ids))):
+        case_id = CaseId(row["case_id"])
+        found[case_id].append(
+            SentMail(
+                id=OutgoingId(row["id"]),
+                case_id=case_id,
+                kind=outgoing_kind(row["kind"]),
+                addresses=(row["address"].lower(),),
+            )
+        )
+    return {case_id: tuple(mails) for case_id, mails in found.items()}
 
 
 def _continuations(database: sqlite3.Connection, case_ids: Iterable[CaseId]) -> dict[CaseId, tuple[CaseId, ...]]:
@@ -171,6 +199,7 @@ def _taken(database: sqlite3.Connection, fingerprints: Iterable[str]) -> dict[st
                 address=row["address"],
                 mail_id=MailId(row["mail_id"]),
                 case_id=None if row["case_id"] is None else CaseId(row["case_id"]),
+                arrived_at=from_micros(row["arrived_at"]),
             )
         )
     return {fingerprint: tuple(units) for fingerprint, units in found.items()}

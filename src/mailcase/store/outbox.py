@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 
 from mailcase.core.case import CaseId, OutgoingId
+from mailcase.core.process import outgoing_kind
 from mailcase.errors import Conflict
 from mailcase.store.columns import (
     TOP,
@@ -40,12 +41,12 @@ INTERRUPTED = "interrupted: the mail may or may not have gone out"
 # ---- C3: mail is queued ----------------------------------------------------------------------------------------------
 
 ADD_OUTGOING = """
-INSERT INTO outgoing (id, case_id, notice, message_id, envelope_from, created_at, raw)
-VALUES (:id, :case_id, :notice, :message_id, :envelope_from, :created_at, :raw)
+INSERT INTO outgoing (id, case_id, kind, message_id, envelope_from, created_at, raw)
+VALUES (:id, :case_id, :kind, :message_id, :envelope_from, :created_at, :raw)
 """
 ADD_DELIVERY = """
-INSERT INTO deliveries (id, outgoing_id, case_id, address, state, is_held, attempts, next_at)
-VALUES (:id, :outgoing_id, :case_id, :address, 'queued', :is_held, 0, :next_at)
+INSERT INTO deliveries (id, outgoing_id, case_id, address, state, is_held, is_released, attempts, next_at)
+VALUES (:id, :outgoing_id, :case_id, :address, 'queued', :is_held, 0, 0, :next_at)
 """
 
 
@@ -55,7 +56,7 @@ def add(database: sqlite3.Connection, mails: Sequence[OutgoingMail]) -> None:
         {
             "id": mail.id,
             "case_id": mail.case_id,
-            "notice": mail.notice,
+            "kind": mail.kind,
             "message_id": mail.message_id,
             "envelope_from": mail.envelope_from,
             "created_at": to_micros(mail.created_at),
@@ -91,6 +92,10 @@ LAPSED = """
 UPDATE deliveries SET state = 'queued', claimed_until = NULL
 WHERE state = 'claimed' AND journaled_at IS NULL AND claimed_until <= :now
 """
+HOLD = """
+UPDATE deliveries INDEXED BY ix_deliveries_due SET is_held = 1
+WHERE state IN ('queued', 'deferred') AND is_held = 0 AND is_released = 0
+"""
 # INDEXED BY: SQLite would take other indexes, and walk or sort a whole backlog for every batch.
 CLAIMABLE = f"""
 SELECT d.outgoing_id FROM deliveries d INDEXED BY ix_deliveries_due
@@ -104,7 +109,7 @@ CLAIM = """
 UPDATE deliveries SET state = 'claimed', claimed_until = :lease_until WHERE id IN (SELECT value FROM json_each(:ids))
 """
 CLAIMED = """
-SELECT o.id, o.case_id, o.notice, o.message_id, o.envelope_from, o.created_at, o.raw,
+SELECT o.id, o.case_id, o.kind, o.message_id, o.envelope_from, o.created_at, o.raw,
        d.id AS delivery_id, d.address, d.attempts
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 WHERE d.id IN (SELECT value FROM json_each(:ids)) ORDER BY o.id, d.id
@@ -116,11 +121,15 @@ WHERE {_FIRST_IN_LINE} ORDER BY d.next_at, d.id LIMIT 1
 
 
 def claim(
-    database: sqlite3.Connection, now: datetime, limit_count: int, lease_until: datetime
+    database: sqlite3.Connection, now: datetime, limit_count: int, lease_until: datetime, *, holds_others: bool = False
 ) -> tuple[ClaimedOutgoing, ...]:
-    """Claims the due deliveries of at most `limit_count` mails, all of a mail together."""
+    """Claims the due deliveries of at most `limit_count` mails, all of a mail together. `holds_others`: only what an
+    operator has released; all others are held from now on.
+    """
     micros = to_micros(now)
     execute(database, LAPSED, now=micros)
+    if holds_others:
+        execute(database, HOLD)
     mails = json_list(_due_mails(database, micros, limit_count))
     ids = json_list(row["id"] for row in select(database, CLAIMABLE_OF_MAILS, now=micros, mails=mails))
     execute(database, CLAIM, ids=ids, lease_until=to_micros(lease_until))
@@ -143,7 +152,7 @@ def _claimed_mail(rows: Sequence[sqlite3.Row]) -> ClaimedOutgoing:
     return ClaimedOutgoing(
         id=OutgoingId(first["id"]),
         case_id=CaseId(first["case_id"]),
-        notice=first["notice"],
+        kind=outgoing_kind(first["kind"]),
         message_id=first["message_id"],
         envelope_from=first["envelope_from"],
         raw=first["raw"],
@@ -217,7 +226,7 @@ def recover(database: sqlite3.Connection) -> tuple[int, tuple[DeliveryRow, ...]]
 # ---- the operator's desk ---------------------------------------------------------------------------------------------
 
 _DELIVERY_COLUMNS = """
-SELECT d.id, d.outgoing_id, d.case_id, o.notice, o.message_id, d.address, d.state, d.is_held, d.attempts, d.next_at,
+SELECT d.id, d.outgoing_id, d.case_id, o.kind, o.message_id, d.address, d.state, d.is_held, d.attempts, d.next_at,
        d.last_reply, o.created_at
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 """
@@ -231,7 +240,7 @@ DELIVERIES_OF_CASE = f"{_DELIVERY_COLUMNS} WHERE d.case_id = :case_id ORDER BY d
 DELIVERY_BY_ID = f"{_DELIVERY_COLUMNS} WHERE d.id = :delivery_id"
 OUTGOING_RAW = "SELECT raw FROM outgoing WHERE id = :outgoing_id"
 RETRY_DELIVERY = """
-UPDATE deliveries SET state = 'queued', is_held = 0, next_at = :now, journaled_at = NULL
+UPDATE deliveries SET state = 'queued', is_held = 0, is_released = 1, next_at = :now, journaled_at = NULL
 WHERE id = :delivery_id
   AND (state IN ('deferred', 'failed', 'unknown', 'cancelled') OR (state = 'queued' AND is_held = 1))
 """
@@ -295,7 +304,7 @@ def _delivery_row(row: sqlite3.Row) -> DeliveryRow:
         id=DeliveryId(row["id"]),
         outgoing_id=OutgoingId(row["outgoing_id"]),
         case_id=CaseId(row["case_id"]),
-        notice=row["notice"],
+        kind=outgoing_kind(row["kind"]),
         message_id=row["message_id"],
         address=row["address"],
         state=DeliveryState(row["state"]),

@@ -165,10 +165,12 @@ class Outbox(Saving, Protocol):
     """C4 and J: mail to be sent; for its workers."""
 
     async def claim_outbox(
-        self, *, now: datetime, limit_count: int, lease_until: datetime
+        self, *, now: datetime, limit_count: int, lease_until: datetime, holds_others: bool = False
     ) -> tuple[ClaimedOutgoing, ...]:
         """Claims due deliveries, oldest first; never one while an earlier one of the same case and recipient is queued,
         claimed or deferred. `limit_count` counts mails; those recipients of a mail that are due are claimed together.
+
+        `holds_others` claims only what `retry_delivery` has released; whatever else waits is held from then on.
         """
         ...
 

@@ -42,14 +42,18 @@ ON CONFLICT (case_id, party_id) DO UPDATE SET role = excluded.role
 """
 # The condition leaves the row of another case alone; the count of changed rows then tells the conflict.
 SAVE_ANCHOR = """
-INSERT INTO anchors (message_id, address, case_id, is_seen) VALUES (:message_id, :address, :case_id, :is_seen)
-ON CONFLICT (message_id, address) DO UPDATE SET is_seen = max(is_seen, excluded.is_seen)
+INSERT INTO anchors (message_id, address, case_id, is_seen, is_shared)
+VALUES (:message_id, :address, :case_id, :is_seen, :is_shared)
+ON CONFLICT (message_id, address) DO UPDATE
+SET is_seen = max(is_seen, excluded.is_seen), is_shared = min(is_shared, excluded.is_shared)
 WHERE case_id = excluded.case_id
 """
-# A mail that is tried again meets its own units; another mail's unit is a conflict, told as above.
+# A mail that is tried again meets its own units; another mail's unit is a conflict, told as above, unless it is the one
+# to be replaced.
 SAVE_TAKEN = """
 INSERT INTO taken (fingerprint, address, mail_id, case_id) VALUES (:fingerprint, :address, :mail_id, :case_id)
-ON CONFLICT (fingerprint, address) DO UPDATE SET case_id = excluded.case_id WHERE mail_id = excluded.mail_id
+ON CONFLICT (fingerprint, address) DO UPDATE SET mail_id = excluded.mail_id, case_id = excluded.case_id
+WHERE mail_id IN (excluded.mail_id, :replaces)
 """
 COPY_MAILS = """
 INSERT INTO mail_cases (mail_id, case_id)
@@ -144,6 +148,7 @@ def _save_anchors(database: sqlite3.Connection, anchors: Sequence[Anchor]) -> No
             "address": storable(anchor.address),
             "case_id": anchor.case_id,
             "is_seen": anchor.is_seen,
+            "is_shared": anchor.is_shared,
         }
         for anchor in anchors
     ]
@@ -158,6 +163,7 @@ def _save_taken(database: sqlite3.Connection, taken: Sequence[Taken]) -> None:
             "address": storable(unit.address),
             "mail_id": unit.mail_id,
             "case_id": unit.case_id,
+            "replaces": unit.replaces,
         }
         for unit in taken
     ]

@@ -197,6 +197,7 @@ anchors = Table(
     Column("address", Text, nullable=False),
     Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
     Column("is_seen", Boolean, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
     UniqueConstraint("message_id", "address"),
 )
 Index(None, anchors.c.case_id, anchors.c.id)
@@ -227,7 +228,8 @@ outgoing = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("case_id", Id, ForeignKey("cases.id"), nullable=False),
-    Column("notice", Text, nullable=False),
+    # A notice, or what a person wrote: `core.process.OutgoingKind`.
+    Column("kind", Text, nullable=False),
     Column("message_id", Text, nullable=False, unique=True),
     Column("envelope_from", Text, nullable=False),
     Column("created_at", Time, nullable=False),
@@ -245,6 +247,8 @@ deliveries = Table(
     Column("address", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("is_held", Boolean, nullable=False),
+    # Set by an operator, for good: it goes out although everything else is held.
+    Column("is_released", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     # Not before; NULL once nothing is to be tried any more.
     Column("next_at", Time),

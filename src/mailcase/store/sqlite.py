@@ -218,10 +218,11 @@ class SqliteStore:
     # -- C4, J
 
     async def claim_outbox(
-        self, *, now: datetime, limit_count: int, lease_until: datetime
+        self, *, now: datetime, limit_count: int, lease_until: datetime, holds_others: bool = False
     ) -> tuple[ClaimedOutgoing, ...]:
         return await self._transaction(
-            Point.CLAIM_OUTBOX, lambda database: outbox.claim(database, now, limit_count, lease_until)
+            Point.CLAIM_OUTBOX,
+            lambda database: outbox.claim(database, now, limit_count, lease_until, holds_others=holds_others),
         )
 
     async def journal(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 Rules that hold here:
 1. Whatever one row does to its handling, the loop goes on: the row is tried again or parked. So any exception is caught
-   here; elsewhere only by `daemon` (a watcher that died is started again) and `control` (a command that failed).
+   here; elsewhere only by `daemon` (a watcher that died is started again), `control` (a command that failed) and
+   `handlers.delivery` (a start that reports what was interrupted).
 2. A store that is out of reach is waited for with growing pauses; no attempt is counted for that, and what was in hand
    is given back before anything else is claimed.
 3. A stop is an event: what is in hand is finished, what was not begun is given back.

@@ -10,7 +10,6 @@ from mailcase.config.settings import Limits
 from mailcase.core.case import CaseId, reference
 from mailcase.errors import StoreUnavailable
 from mailcase.handlers.tick import ReadThrough, TickHandler
-from mailcase.handlers.transaction import again_on_conflict
 from mailcase.inbound.progress import Progress
 from mailcase.log import get_logger
 from mailcase.store.port import Timetable
@@ -99,7 +98,7 @@ class DueWorker:
 
     async def _tick(self, case_ids: Sequence[CaseId], read_through: ReadThrough) -> int:
         try:
-            return await again_on_conflict(lambda: self._handler.handle(case_ids, read_through=read_through))
+            return await self._handler.handle(case_ids, read_through=read_through)
         except StoreUnavailable:
             raise
         except Exception:

@@ -15,7 +15,6 @@ from mailcase.errors import Conflict, PermanentError, StoreUnavailable, Transien
 from mailcase.handlers.mail import MailHandler
 from mailcase.handlers.probe import probe
 from mailcase.handlers.read import ReadMail
-from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.offload import Offload
 from mailcase.store.port import Inbox, Point
@@ -198,7 +197,7 @@ class InboxWorker:
         return None
 
     async def _handle(self, batch: list[ReadMail]) -> None:
-        await again_on_conflict(lambda: self._handler.handle(batch))
+        await self._handler.handle(batch)
 
     # -- what fails
 

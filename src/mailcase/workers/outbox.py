@@ -9,14 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailcase.clock import Clock
-from mailcase.config.settings import Limits
+from mailcase.config.settings import Limits, Outgoing, OutgoingMode
 from mailcase.entropy import Entropy
 from mailcase.errors import StoreUnavailable, TransientError
 from mailcase.handlers.delivery import Attempted, DeliveryHandler
-from mailcase.handlers.transaction import again_on_conflict
 from mailcase.log import get_logger
 from mailcase.outbound.port import Attempt, Outlet, OutletSession
-from mailcase.outbound.retry import next_attempt_at
+from mailcase.outbound.retry import result_of
 from mailcase.outbound.wire import one_line
 from mailcase.store.port import Outbox, Point
 from mailcase.store.rows.changes import Changes
@@ -43,11 +42,11 @@ class OutboxWorker:
         entropy: Entropy,
         wakes: Wakes,
         limits: Limits,
-        redirect_to: str | None = None,
+        outgoing: Outgoing,
     ) -> None:
-        """`redirect_to` gets every mail in the place of its recipients, whenever it was queued."""
+        """What `outgoing` says of a trial run holds for every mail, whenever it was queued."""
         self._store = store
-        self._redirect_to = redirect_to
+        self._outgoing = outgoing
         self._outlet = outlet
         self._handler = handler
         self._clock = clock
@@ -81,7 +80,10 @@ class OutboxWorker:
         await self._give_back()
         self._looked_at = now = self._clock.now()
         claimed = await self._store.claim_outbox(
-            now=now, limit_count=OUTBOX_BATCH, lease_until=now + self._limits.lease
+            now=now,
+            limit_count=OUTBOX_BATCH,
+            lease_until=now + self._limits.lease,
+            holds_others=self._outgoing.mode is OutgoingMode.HOLD,
         )
         if len(claimed) == OUTBOX_BATCH:
             # There may be more than one connection's worth; the loops share one event.
@@ -112,9 +114,9 @@ class OutboxWorker:
 
     def _redirected(self, mail: ClaimedOutgoing) -> ClaimedOutgoing:
         """A mail that was queued before the operator said `redirect` must not reach its recipient either."""
-        if self._redirect_to is None:
+        address = self._outgoing.redirect_to
+        if address is None:
             return mail
-        address = self._redirect_to
         return replace(mail, deliveries=tuple(replace(delivery, address=address) for delivery in mail.deliveries))
 
     async def _send(self, session: OutletSession, mail: ClaimedOutgoing) -> None:
@@ -172,7 +174,7 @@ class OutboxWorker:
 
     async def _try_to_settle(self, attempted: Sequence[Attempted]) -> bool:
         try:
-            await again_on_conflict(lambda: self._handler.handle(attempted))
+            await self._handler.handle(attempted)
         except TransientError as error:
             log.warning("outbox_paused", error=str(error))
             return False
@@ -210,29 +212,3 @@ def _broken_off(mail: ClaimedOutgoing, begun: set[DeliveryId], error: Exception)
         )
         for delivery in mail.deliveries
     )
-
-
-def result_of(
-    attempt: Attempt, *, created_at: datetime, attempts: int, now: datetime, limits: Limits, jitter: float
-) -> DeliveryResult:
-    """Turns what became of an attempt into what follows: again later, or never. `attempts` counts this one, `jitter` is
-    in [0, 1).
-    """
-    is_again = attempt.state is DeliveryState.DEFERRED or (
-        attempt.state is DeliveryState.UNKNOWN and limits.resend_unknown
-    )
-    if not is_again:
-        return DeliveryResult(id=attempt.id, state=attempt.state, reply=attempt.reply)
-    next_at = next_attempt_at(
-        created_at=created_at,
-        attempts=attempts,
-        now=now,
-        step=limits.retry_step,
-        retry_for=limits.retry_for,
-        jitter=jitter,
-    )
-    if next_at is None:
-        return DeliveryResult(
-            id=attempt.id, state=DeliveryState.FAILED, reply=f"given up, last answer: {attempt.reply}"
-        )
-    return DeliveryResult(id=attempt.id, state=DeliveryState.DEFERRED, reply=attempt.reply, next_at=next_at)

@@ -54,6 +54,8 @@ class Anchor:
     case_id: CaseId
     #: True for a mail that came in or went out, False for an id that was only seen named in another mail.
     is_seen: bool = True
+    #: False for mail to and from third parties: the requester's thread must not name it.
+    is_shared: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,10 @@ class Taken:
     address: str
     mail_id: MailId
     case_id: CaseId | None
+    #: Arrival of that mail.
+    arrived_at: datetime
+    #: The mail whose unit this one takes the place of, being so much later that it is another mail.
+    replaces: MailId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +131,7 @@ class CaseBundle:
     parties: Mapping[PartyId, Party]
     participants: tuple[tuple[Party, Role], ...]
     mail_ids: tuple[MailId, ...]
-    #: Seen anchors of the case, oldest first, at most the first and the last ten: for References.
+    #: Seen and shared anchors of the case, oldest first, at most the first and the last ten: for References.
     message_ids: tuple[str, ...]
     #: Cases that link to this one, with the kind of their link.
     linked_from: tuple[tuple[CaseId, LinkKind], ...] = ()

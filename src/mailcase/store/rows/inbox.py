@@ -48,6 +48,7 @@ class Reason(StrEnum):
     SENT_BY_US = "sent-by-us"
     # unhandled
     NO_ROUTE = "no-route"
+    AGENT_ON_CLOSED = "agent-on-closed"
     NOT_ADDRESSED = "not-addressed"
     BOUNCE_UNMATCHED = "bounce-unmatched"
     # parked
@@ -63,7 +64,7 @@ class NewMail:
     """A mail as received, before it is ours."""
 
     mailbox: MailboxName
-    #: Identity at its source: `imap:FOLDER:UIDVALIDITY:UID`, or `smtp:SHA256-of-envelope-recipients-and-bytes`.
+    #: Identity at its source: `imap:FOLDER:UIDVALIDITY:UID`, or `smtp:DAY:SHA256-of-envelope-recipients-and-bytes`.
     #: The pair (mailbox, source) is taken once.
     source: str
     raw: bytes
@@ -107,6 +108,8 @@ class TraceStep:
     rule: str
     evidence: str
     result: str
+    #: It settled how the mail ended; true of one step at most.
+    is_decisive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

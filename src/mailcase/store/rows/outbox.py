@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from mailcase.core.case import CaseId, OutgoingId
+from mailcase.core.process import OutgoingKind
 
 #: One recipient of one mail of ours.
 DeliveryId = NewType("DeliveryId", int)
@@ -39,8 +40,7 @@ class OutgoingMail:
 
     id: OutgoingId
     case_id: CaseId
-    #: Value of `core.process.Notice`, or "answer" for what a person wrote.
-    notice: str
+    kind: OutgoingKind
     #: Without brackets.
     message_id: str
     envelope_from: str
@@ -67,7 +67,7 @@ class ClaimedOutgoing:
 
     id: OutgoingId
     case_id: CaseId
-    notice: str
+    kind: OutgoingKind
     message_id: str
     envelope_from: str
     raw: bytes
@@ -95,7 +95,7 @@ class DeliveryRow:
     id: DeliveryId
     outgoing_id: OutgoingId
     case_id: CaseId
-    notice: str
+    kind: OutgoingKind
     message_id: str
     address: str
     state: DeliveryState
