@@ -45,6 +45,7 @@ processes:
 mailboxes:
   desk:
     receive: {kind: imap, host: imap.example.org, password_file: desk.secret, ca_file: m.yaml, after: flag, start: all}
+    authserv_id: mx.example.org
     addresses: {support@example.org: {name: Support, signature: "a\\nb", templates: .}, b@example.org: }
     routes:
       - {to: "*", from: ["*@bank.example"], process: enquiry, acknowledge: false}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.handlers.office import ANN, CARL, MARIE, SETTINGS, Office, OfficeOf, answer_to, id_of, raw_mail, rules
 
 from mailcase.core.case import Status
@@ -143,3 +144,18 @@ async def test_a_note_that_answers_our_mail_to_the_agent_is_proved(office: Offic
     await office.receives(raw_mail(ANN, subject="[1001-C]", irt=id_of(told), text="I know it."))
 
     assert (await timeline_of(office))[-1].startswith("I know it.")
+
+
+@pytest.mark.parametrize(
+    ("server", "text"), [("mx.example.org", "Close it."), ("mx.evil.example", "(From unproved) Close it.")]
+)
+async def test_S3_a_note_that_our_own_mail_server_vouches_for_is_proved(
+    office_of: OfficeOf, server: str, text: str
+) -> None:
+    office = await office_of(SETTINGS.replace("    addresses:\n", "    authserv_id: mx.example.org\n    addresses:\n"))
+    await office.receives(raw_mail())
+
+    verdict = ("Authentication-Results", f"{server}; dmarc=pass header.from=example.org")
+    await office.receives(raw_mail(ANN, subject="[1001-C]", text="Close it.", headers=[verdict]))
+
+    assert (await timeline_of(office))[-1].startswith(text)

@@ -156,13 +156,16 @@ def _wait_reason(reason: WaitReason) -> Value:
 
 def _mailbox(mailbox: MailboxSettings) -> Value:
     source = mailbox.source
-    return {
-        "receive": _imap(source) if isinstance(source, ImapSource) else _listener(source),
-        "enabled": mailbox.is_enabled,
-        "addresses": {own.address: _own_address(own) for own in mailbox.addresses},
-        "routes": [_route(route) for route in mailbox.routes],
-        "fallback": mailbox.fallback,
-    }
+    return _without_nothing(
+        {
+            "receive": _imap(source) if isinstance(source, ImapSource) else _listener(source),
+            "enabled": mailbox.is_enabled,
+            "authserv_id": mailbox.authserv_id,
+            "addresses": {own.address: _own_address(own) for own in mailbox.addresses},
+            "routes": [_route(route) for route in mailbox.routes],
+            "fallback": mailbox.fallback,
+        }
+    )
 
 
 def _imap(source: ImapSource) -> Value:

@@ -52,6 +52,7 @@ def _mailbox(name: MailboxName, mailbox: MailboxEntry, entry: FileEntry, around:
         name=name,
         source=_source(mailbox.receive, primary, around),
         is_enabled=mailbox.enabled,
+        authserv_id=mailbox.authserv_id.lower() if mailbox.authserv_id else None,
         addresses=addresses,
         routes=tuple(routes),
         fallback=ProcessName(mailbox.fallback),

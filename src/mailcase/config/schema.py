@@ -264,6 +264,7 @@ class MailboxEntry(Entry):
         Field(discriminator="kind", description="Say how mail comes in: `kind` is imap, smtp or lmtp."),
     ]
     enabled: bool = True
+    authserv_id: Host | None = None
     addresses: Annotated[
         dict[Address, AddressEntry],
         BeforeValidator(_addresses_by_key),

@@ -151,6 +151,8 @@ class MailboxSettings:
     #: In the operator's order; wildcard routes come after the others.
     routes: tuple[Route, ...]
     fallback: ProcessName
+    #: How the server that takes in the mail calls itself in Authentication-Results, in lower case; None believes none.
+    authserv_id: str | None = None
 
     def address(self, key: str) -> OwnAddress | None:
         """The own address of that lower-case form."""

@@ -6,6 +6,7 @@ from mailcase.core.case import SYSTEM, Case, CaseId, Status, reference
 from mailcase.core.commands import AddNote
 from mailcase.handlers.arrival import Arrival
 from mailcase.handlers.matching import NoMatch
+from mailcase.mail.authentication import is_from_its_domain
 from mailcase.mail.kind import Kind
 from mailcase.store.rows.inbox import Outcome, Reason
 
@@ -70,13 +71,17 @@ def file_agents_answer(arrival: Arrival, target: Case | None) -> Ending:
 
 
 def _is_proved(arrival: Arrival) -> bool:
-    """True where the mail shows what only the agent in its From has had from us: a reply address that was signed for
-    him, or the Message-ID of a mail to him.
+    """True where our own server vouches for From, or the mail shows what only the agent has had from us: the reply
+    address signed for him, or the Message-ID of a mail to him.
     """
     author = arrival.read.author
     person = arrival.book.agent(author.key) if author else None
     if author is None or person is None:
         return False
+    authserv_id = arrival.mailbox.authserv_id if arrival.mailbox else None
+    domain = author.key.rpartition("@")[2]
+    if authserv_id and is_from_its_domain(arrival.read.claimed.raw, domain, authserv_id=authserv_id):
+        return True
     if any(name.bound_to == person.id for name in arrival.read.clues.reply_addresses):
         return True
     sent = (arrival.workspace.known.sent.get(message_id) for message_id in arrival.read.thread_ids)
