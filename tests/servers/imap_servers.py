@@ -30,6 +30,8 @@ from tests.servers.certificates import make_certificate
 from mailcase.config.settings import AfterTaking, ImapSource, SecretFile, Tls
 from mailcase.errors import AppError
 from mailcase.inbound.imap import ImapSession
+from mailcase.login.credentials import Password
+from mailcase.login.token_server import read_secret
 
 DOVECOT = "/usr/sbin/dovecot"
 _READY_WITHIN_SECONDS = 20.0
@@ -100,7 +102,7 @@ class ImapServer:
             tls=Tls.NONE,
             ca_file=None,
             user=self.user,
-            password=SecretFile(path=self.secret),
+            login=SecretFile(path=self.secret),
             folder=folder,
             after=after,
             move_to=f"{folder} done",
@@ -147,11 +149,17 @@ class Dovecot(ImapServer):
         return replace(self.source(folder), host=host, port=port, tls=tls, ca_file=ca_file)
 
 
+def password(source: ImapSource) -> Password:
+    """What such a source is shown, read from its file."""
+    assert isinstance(source.login, SecretFile)
+    return Password(user=source.user, secret=read_secret(source.login), advice=f"look into {source.login.path}")
+
+
 def connect(source: ImapSource) -> ImapSession:
     """A session that is logged in; to be closed."""
     session = ImapSession(source)
     try:
-        session.open()
+        session.open(password(source))
     except AppError:
         session.close()
         raise

@@ -88,7 +88,7 @@ class ScriptedImap:
             tls=Tls.NONE,
             ca_file=None,
             user="ann",
-            password=SecretFile(path=secret),
+            login=SecretFile(path=secret),
             folder="INBOX",
             after=AfterTaking.LEAVE,
             move_to="done",

@@ -24,6 +24,7 @@ from mailcase.inbound.imap_errors import AccountChanged
 from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake import Intake, Look
 from mailcase.log import get_logger
+from mailcase.login.logins import Credentials, log_in
 from mailcase.offload import Offload
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.mailboxes import MailboxState
@@ -60,6 +61,7 @@ class ImapWatcher:
         entropy: Entropy,
         offload: Offload,
         connect: SessionFactory,
+        credentials: Credentials,
         limits: Limits,
         pace: Pace = Pace(),
         on_read: Callable[[], None] = lambda: None,
@@ -74,6 +76,7 @@ class ImapWatcher:
         self._entropy = entropy
         self._offload = offload
         self._connect = connect
+        self._credentials = credentials
         self._limits = limits
         self._pace = pace
         self._on_read = on_read
@@ -128,7 +131,7 @@ class ImapWatcher:
         self._line = line = ImapLine(self._connect(self._source), worker, self._source.command_timeout)
         try:
             await self._check_account()
-            await line.call(line.session.open)
+            await log_in(self._credentials, line.open)
             await self._intake.open(line)
             log.info("mailbox_connected", mailbox=self._name, account=account_of(self._source))
             await self._look_and_wait(line)
