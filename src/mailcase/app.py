@@ -48,6 +48,7 @@ from mailcase.store.sqlite import SqliteStore
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker, Reads
+from mailcase.workers.logins import LoginWorker
 from mailcase.workers.outbox import OutboxWorker
 
 __all__ = ["App", "StoreBusy", "World", "open_app", "open_desk", "run"]
@@ -121,7 +122,12 @@ class App:
             delivery_handler=delivery_handler,
             listeners=self._listeners(),
             watchers=self._watchers(),
-            loops=(self._inbox_worker(), self._due_worker(), *self._outbox_workers(delivery_handler)),
+            loops=(
+                self._inbox_worker(),
+                self._due_worker(),
+                *self._outbox_workers(delivery_handler),
+                LoginWorker(self.logins, clock=self.world.clock, wakes=self.wakes),
+            ),
             control=ControlServer(self.settings.socket, self.desk.answer),
             refresh=lambda: refresh_deadlines(self.store, self.settings),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import deque
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from tests.inbound.test_check import mailbox
 from tests.inbound.watched import Watched
 from tests.login.asked import START, credentials_of
+from tests.servers.eventually import eventually
 from tests.servers.imap_servers import Dovecot
 from tests.servers.scripted_imap import RAW, Answer, ScriptedImap, always
 from tests.servers.token_server import Act, LocalTokenServer, refusal
@@ -152,6 +154,23 @@ async def test_a_token_server_that_hangs_fails_the_mailbox_and_ends_with_it(
         await watched.until_failed("gives no token within")
 
         assert server.connections_count == 0
+
+
+async def test_a_token_server_that_hangs_does_not_hold_up_the_end(
+    token_server: LocalTokenServer, tmp_path: Path, watched: Watched
+) -> None:
+    """R16."""
+    token_server.script(Act.HANG)
+    credentials = credentials_of(token_server.client(tmp_path), tmp_path, timeout=timedelta(hours=1))
+    with ScriptedImap({}) as server:
+        watcher = watched.watch(server.source(tmp_path / "unused"), credentials=credentials)
+
+        async def is_asked() -> bool:
+            return bool(token_server.requests)
+
+        await eventually(is_asked, "the request that hangs")
+        async with asyncio.timeout(5):
+            await watched.stop(watcher)
 
 
 class TestOnTheWire:

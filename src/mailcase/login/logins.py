@@ -234,6 +234,12 @@ class Logins:
         #: None without a relay, or with one that wants no login.
         self.relay = self._of_relay()
 
+    def by_token(self) -> dict[str, TokenCredentials]:
+        """The logins by access token, by `mailbox NAME` and `relay`."""
+        named: dict[str, Credentials | None] = {f"mailbox {name}": login for name, login in self.mailboxes.items()}
+        named["relay"] = self.relay
+        return {name: login for name, login in named.items() if isinstance(login, TokenCredentials)}
+
     def _of_relay(self) -> Credentials | None:
         relay = self._settings.relay
         if isinstance(relay, MaildirRelay) or relay.user is None or relay.login is None:
