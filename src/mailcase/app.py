@@ -35,6 +35,7 @@ from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
 from mailcase.keyring import load_or_create
+from mailcase.login.logins import Credentials, Logins
 from mailcase.mail.clues import own_address
 from mailcase.mail.signing import KeyRing
 from mailcase.offload import Offload, OwnedThread
@@ -47,14 +48,17 @@ from mailcase.store.sqlite import SqliteStore
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker, Reads
+from mailcase.workers.logins import LoginWorker
 from mailcase.workers.outbox import OutboxWorker
 
 __all__ = ["App", "StoreBusy", "World", "open_app", "open_desk", "run"]
 
 
-def _outlet(settings: Settings, clock: Clock) -> Outlet:
+def _outlet(settings: Settings, clock: Clock, credentials: Credentials | None) -> Outlet:
     relay = settings.relay
-    return MaildirOutbox(relay) if isinstance(relay, MaildirRelay) else SmtpRelay(relay, clock=clock)
+    if isinstance(relay, MaildirRelay):
+        return MaildirOutbox(relay)
+    return SmtpRelay(relay, clock=clock, credentials=credentials)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,8 @@ class World:
     entropy: Entropy = field(default_factory=SystemEntropy)
     offload: Offload = OwnedThread
     imap_connect: SessionFactory = ImapSession
-    outlet: Callable[[Settings, Clock], Outlet] = _outlet
+    #: Its last argument is what the relay is shown; None where there is no login.
+    outlet: Callable[[Settings, Clock, Credentials | None], Outlet] = _outlet
     #: What reads mail, around the reader of the settings; tests of poison put theirs in between.
     reads: Callable[[Reader], Reads] = lambda reader: reader
     #: Called around every commit; crash tests die there.
@@ -80,6 +85,7 @@ class App:
         self.world = world
         self.store = store
         self.wakes = Wakes()
+        self.logins = Logins(settings, clock=world.clock, entropy=world.entropy, offload=world.offload)
         self.book = AddressBook(settings)
         self.instance = _instance(settings)
         self._reader = Reader(self.book, ring, instance=self.instance, key_lifetime=settings.limits.key_lifetime)
@@ -100,7 +106,7 @@ class App:
             writer=writer,
             book=self.book,
             progress=self.progress,
-            check_mailbox=lambda name: check_mailbox(settings.mailboxes[name], world.offload),
+            check_mailbox=lambda name: check_mailbox(settings.mailboxes[name], world.offload, self.logins.mailboxes),
             clock=world.clock,
             wakes=self.wakes,
         )
@@ -116,7 +122,12 @@ class App:
             delivery_handler=delivery_handler,
             listeners=self._listeners(),
             watchers=self._watchers(),
-            loops=(self._inbox_worker(), self._due_worker(), *self._outbox_workers(delivery_handler)),
+            loops=(
+                self._inbox_worker(),
+                self._due_worker(),
+                *self._outbox_workers(delivery_handler),
+                LoginWorker(self.logins, clock=self.world.clock, wakes=self.wakes),
+            ),
             control=ControlServer(self.settings.socket, self.desk.answer),
             refresh=lambda: refresh_deadlines(self.store, self.settings),
         )
@@ -153,6 +164,7 @@ class App:
                 entropy=self.world.entropy,
                 offload=self.world.offload,
                 connect=self.world.imap_connect,
+                credentials=self.logins.mailboxes[name],
                 limits=self.settings.limits,
                 on_read=self.wakes.due.set,
             )
@@ -183,7 +195,7 @@ class App:
 
     def _outbox_workers(self, handler: DeliveryHandler) -> list[OutboxWorker]:
         relay = self.settings.relay
-        outlet = self.world.outlet(self.settings, self.world.clock)
+        outlet = self.world.outlet(self.settings, self.world.clock, self.logins.relay)
         connections = 1 if isinstance(relay, MaildirRelay) else relay.connections
         return [
             OutboxWorker(

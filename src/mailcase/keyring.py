@@ -7,7 +7,6 @@ by its headers. It belongs into every backup of the state folder.
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mailcase.clock import Clock
 from mailcase.entropy import Entropy, token
 from mailcase.errors import ConfigError, Problem
 from mailcase.mail.signing import Key, KeyRing
+from mailcase.private_file import write_private
 
 FILE_NAME = "keys.json"
 _VERSION = 1
@@ -78,21 +78,8 @@ def _key(entry: dict[str, str]) -> Key:
 
 
 def _write(path: Path, keys: tuple[Key, ...]) -> None:
-    """Whole or not at all, whatever happens in between."""
     entries = [{"id": k.id, "secret": k.secret.hex(), "created_at": k.created_at.isoformat()} for k in keys]
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump({"version": _VERSION, "keys": entries}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_private(path, json.dumps({"version": _VERSION, "keys": entries}, indent=1))
 
 
 def _problem(path: Path, message: str, hint: str) -> ConfigError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -45,3 +46,17 @@ async def first_of(*events: asyncio.Event, clock: Clock, until: datetime) -> Non
     finally:
         for future in (*waiting, waiting_for_time):
             future.cancel()
+
+
+async def done_before(event: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Whether the work ends before the event is set; otherwise it is cancelled. Raises what the work raises."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            return False
+        await working
+        return True
+    finally:
+        working.cancel()
+        waiting.cancel()

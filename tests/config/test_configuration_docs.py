@@ -35,13 +35,19 @@ def _rows() -> Iterator[tuple[str, _Row]]:
     for line in DOCS.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             heading, *words = re.findall(r"`([^`]+)`", line) or [""]
-            prefix = re.sub(r"\.[A-Z]+", ".*", heading).replace("[]", ".*")
-            kinds = [f".{word}" for word in words] or [""]
+            prefix, kinds = _pattern(heading), [f".{word}" for word in words] or [""]
+            if any("." in word for word in words):
+                # Several places with the same keys, in place of kinds.
+                prefix, kinds = "", [f".{_pattern(place)}" for place in (heading, *words)]
         row = re.fullmatch(r"\| `(\w+)` \| (.*) \| (.*) \|", line)
         if row:
             for kind in kinds:
                 path = f"{prefix}{kind}.{row[1]}".removeprefix(".")
                 yield path, _Row(row[1], row[2], row[3])
+
+
+def _pattern(heading: str) -> str:
+    return re.sub(r"\.[A-Z]+", ".*", heading).replace("[]", ".*")
 
 
 def _dotted(pattern: KeyPath) -> str:

@@ -106,7 +106,8 @@ mailboxes:
         ("{kind: imap, password_file: p}", "receive.host: is missing | Write the name of the IMAP server."),
         (
             "{kind: imap, host: h}",
-            "receive.password_file: is missing | Write the path of a file that holds the password alone.",
+            "receive.password_file: is missing | Write the path of a file that holds the password alone, or"
+            " `login` for access tokens.",
         ),
         (
             "{kind: imap, host: h, password_file: p, foldr: x}",
@@ -165,7 +166,11 @@ processes: {{enquiry: {{}}}}
     [
         ("{}", "1:1 relay.host: is missing | Write the name of your SMTP server."),
         ("smtp.example.org", "1:8 relay: must be a mapping | Write `key: value` lines below it, each indented."),
-        ("{host: h, user: u}", "1:1 relay.password_file: is missing beside `user` | Write both or none."),
+        (
+            "{host: h, user: u}",
+            "1:1 relay.password_file: is missing beside `user`"
+            " | Write both or none; `login` in its place is for access tokens.",
+        ),
         ("{host: h, password_file: p}", "1:1 relay.user: is missing beside `password_file` | Write both or none."),
         (
             "{host: h, tls: none}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailcase.config import reader
-from mailcase.config.settings import ImapSource, MaildirRelay, Relay, Settings
+from mailcase.config.settings import ImapSource, MaildirRelay, Relay, SecretFile, Settings
 
 Write = Callable[[str], Path]
 Load = Callable[..., Settings]
@@ -48,8 +48,8 @@ def test_relative_paths_count_from_the_folder_of_the_file(
 
     source = settings.mailboxes[next(iter(settings.mailboxes))].source
     assert isinstance(source, ImapSource)
-    assert source.password.path == tmp_path / "keys" / "desk"
-    assert source.password.read() == "hunter2"
+    assert source.login == SecretFile(path=tmp_path / "keys" / "desk")
+    assert source.login.read() == "hunter2"
     assert settings.file == tmp_path / "mailcase.yaml"
     assert settings.store == tmp_path / "state" / "m.db"
     assert settings.templates == tmp_path / "letters"
@@ -81,7 +81,7 @@ def test_a_credential_of_the_service_may_be_readable(write: Write, tmp_path: Pat
 
     source = settings.mailboxes[next(iter(settings.mailboxes))].source
     assert isinstance(source, ImapSource)
-    assert source.password.path == tmp_path / "credentials" / "desk"
+    assert source.login == SecretFile(path=tmp_path / "credentials" / "desk")
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602])
@@ -228,6 +228,5 @@ def test_the_password_of_a_relay_is_a_file(load: Load, tmp_path: Path) -> None:
     relay = load("relay: {host: smtp.example.org, user: u, password_file: p, ca_file: mailcase.yaml}\n").relay
 
     assert isinstance(relay, Relay)
-    assert relay.password is not None
-    assert relay.password.path == tmp_path / "p"
+    assert relay.login == SecretFile(path=tmp_path / "p")
     assert relay.ca_file == tmp_path / "mailcase.yaml"

@@ -273,7 +273,7 @@ def test_an_imap_mailbox_in_short(load: Load, tmp_path: Path) -> None:
         tls=Tls.TLS,
         ca_file=None,
         user="support@example.org",
-        password=SecretFile(path=tmp_path / "p"),
+        login=SecretFile(path=tmp_path / "p"),
         folder="INBOX",
         after=AfterTaking.MOVE,
         move_to="Processed",
@@ -295,7 +295,7 @@ def test_an_imap_mailbox_in_full(load: Load, tmp_path: Path) -> None:
         tls=Tls.STARTTLS,
         ca_file=tmp_path / "ca.pem",
         user="u",
-        password=SecretFile(path=tmp_path / "p"),
+        login=SecretFile(path=tmp_path / "p"),
         folder="Büro/In",
         after=AfterTaking.MOVE,
         move_to="Done",
@@ -396,7 +396,7 @@ def test_a_relay_has_the_port_of_its_protection(load: Load, tls: str, port: int)
     relay = load(f"relay: {{host: 127.0.0.1, tls: {tls}}}\n").relay
 
     assert relay == Relay(
-        host="127.0.0.1", port=port, tls=Tls(tls), ca_file=None, user=None, password=None, helo="example.org"
+        host="127.0.0.1", port=port, tls=Tls(tls), ca_file=None, user=None, login=None, helo="example.org"
     )
 
 
@@ -412,7 +412,7 @@ def test_a_relay_in_full(load: Load, tmp_path: Path) -> None:
         tls=Tls.STARTTLS,
         ca_file=None,
         user="u",
-        password=SecretFile(path=tmp_path / "p"),
+        login=SecretFile(path=tmp_path / "p"),
         helo="desk.example.org",
         connections=4,
         timeout=timedelta(seconds=30),

@@ -138,9 +138,9 @@ def test_a_configuration_that_is_shown_loads(document: Path, snippet: str, tmp_p
     rest = {key: value for key, value in _REST.items() if key not in shown}
     file = tmp_path / "config.yaml"
     file.write_text(snippet + yaml.safe_dump(rest) if rest else snippet)
-    secret = tmp_path / "desk.secret"
-    secret.write_text("secret\n")
-    secret.chmod(0o600)
+    for name in ("desk.secret", "app.secret", "google.secret", "google.refresh"):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).write_text("secret\n")
 
     assert reader.check(file, environment={}) == ()
 

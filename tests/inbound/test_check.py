@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from tests.inbound.watched import password_credentials
 from tests.servers.imap_servers import ImapServer
 
+from mailcase.clock import SystemClock
 from mailcase.config.settings import (
     ImapSource,
     Language,
@@ -17,10 +19,12 @@ from mailcase.config.settings import (
     MailboxSettings,
     OwnAddress,
     ReplyAddress,
+    SecretFile,
     Source,
 )
 from mailcase.core.case import MailboxName, ProcessName
 from mailcase.inbound.check import check_mailbox
+from mailcase.inbound.protocol import Json
 from mailcase.offload import OwnedThread
 
 
@@ -43,10 +47,18 @@ def mailbox(source: Source) -> MailboxSettings:
     )
 
 
+async def check(source: Source) -> list[Json]:
+    """As the daemon does it for a mailbox with that source."""
+    credentials = {}
+    if isinstance(source, ImapSource):
+        credentials[MailboxName("desk")] = password_credentials(source, SystemClock())
+    return await check_mailbox(mailbox(source), OwnedThread, credentials)
+
+
 async def test_a_mailbox_in_order_says_what_it_holds(imap_server: ImapServer) -> None:
     source = imap_server.source(imap_server.new_folder())
 
-    (row,) = await check_mailbox(mailbox(source), OwnedThread)
+    (row,) = await check(source)
 
     assert isinstance(row, dict)
     assert (row["mailbox"], row["check"], row["ok"]) == ("desk", "imap", True)
@@ -58,7 +70,7 @@ async def test_a_wrong_password_says_what_to_do(imap_server: ImapServer, tmp_pat
     secret.write_text("SECRET_wrong")
     source = imap_server.source("INBOX")
 
-    (row,) = await check_mailbox(mailbox(replace(source, password=replace(source.password, path=secret))), OwnedThread)
+    (row,) = await check(replace(source, login=SecretFile(path=secret)))
 
     assert isinstance(row, dict)
     assert row["ok"] is False
@@ -73,7 +85,7 @@ async def test_a_server_that_says_nothing_is_given_up(imap_server: ImapServer) -
             imap_server.source("INBOX"), port=silent.getsockname()[1], command_timeout=timedelta(milliseconds=200)
         )
 
-        (row,) = await check_mailbox(mailbox(source), OwnedThread)
+        (row,) = await check(source)
 
     assert isinstance(row, dict)
     assert row["ok"] is False
@@ -83,7 +95,7 @@ async def test_a_server_that_says_nothing_is_given_up(imap_server: ImapServer) -
 async def test_a_listener_is_told_by_its_port() -> None:
     source = ListenerSource(kind=ListenerKind.LMTP, host="127.0.0.1", port=2424)
 
-    (row,) = await check_mailbox(mailbox(source), OwnedThread)
+    (row,) = await check(source)
 
     assert isinstance(row, dict)
     assert row["ok"] is True

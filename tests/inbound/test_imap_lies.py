@@ -14,7 +14,8 @@ from tests.servers.imap_servers import connect
 from tests.servers.scripted_imap import RAW, Answer, ScriptedImap, always, facts, fetched, uids_of
 
 from mailcase.inbound.imap import ImapSession
-from mailcase.inbound.imap_errors import ImapBroken, ImapUnavailable, LoginRefused
+from mailcase.inbound.imap_errors import ImapBroken, ImapUnavailable
+from mailcase.login.errors import LoginRefused
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from tests.servers.fault_proxy import FaultProxy
 from tests.servers.imap_servers import Dovecot, ImapServer, connect
 
 from mailcase.clock import SystemClock
-from mailcase.config.settings import AfterTaking, Tls
-from mailcase.inbound.imap import DONE_FLAG, DONE_KEYWORD, Acknowledged, ImapSession, check
-from mailcase.inbound.imap_errors import FolderRefused, LoginRefused, ServerNotTrusted, UnfitForImap
+from mailcase.config.settings import AfterTaking, SecretFile, Tls
+from mailcase.inbound.imap import DONE_FLAG, DONE_KEYWORD, Acknowledged, ImapSession
+from mailcase.inbound.imap_errors import FolderRefused, ServerNotTrusted, UnfitForImap
+from mailcase.login.errors import LoginImpossible, LoginRefused
 
 RAW = b"From: ann@example.org\r\nSubject: printer\r\n\r\nIt smokes.\r\n"
 
@@ -175,20 +176,20 @@ class TestRefusals:
     ) -> None:
         """S16."""
         source = imap_server.source(folder)
-        wrong = source.password.path.with_name("wrong")
+        wrong = imap_server.secret.with_name("wrong")
         wrong.write_text("SECRET_wrong")
 
         with pytest.raises(LoginRefused) as refused:
-            connect(replace(source, password=replace(source.password, path=wrong)))
+            connect(replace(source, login=SecretFile(path=wrong)))
 
         assert "SECRET_wrong" not in str(refused.value)
         assert str(wrong) in str(refused.value)
 
     def test_a_password_file_that_cannot_be_read_says_so(self, imap_server: ImapServer, folder: str) -> None:
         source = imap_server.source(folder)
-        missing = replace(source, password=replace(source.password, path=source.password.path / "missing"))
+        missing = replace(source, login=SecretFile(path=imap_server.secret / "missing"))
 
-        with pytest.raises(LoginRefused, match="cannot be read"):
+        with pytest.raises(LoginImpossible, match="cannot be read"):
             connect(missing)
 
     def test_a_folder_that_does_not_exist_is_refused(self, session: ImapSession) -> None:
@@ -292,16 +293,17 @@ class TestCheck:
     def test_a_check_tells_what_is_there_and_changes_nothing(self, imap_server: ImapServer, folder: str) -> None:
         put(imap_server, folder, RAW)
 
-        report = check(imap_server.source(folder))
+        session = connect(imap_server.source(folder))
+        report, again = session.check(), session.check()
+        session.close()
 
-        assert report.problem is None
         assert (report.messages_count, report.move_to, report.move_folder_exists) == (1, f"{folder} done", False)
         assert "IDLE" in report.capabilities
-        assert check(imap_server.source(folder)) == report
+        assert again == report
 
     def test_a_check_tells_the_problem(self, imap_server: ImapServer) -> None:
-        report = check(imap_server.source("No such", after=AfterTaking.LEAVE))
+        session = connect(imap_server.source("No such", after=AfterTaking.LEAVE))
 
-        assert report.problem is not None
-        assert "No such" in report.problem
-        assert report.messages_count is None
+        with pytest.raises(FolderRefused, match="No such"):
+            session.check()
+        session.close()

@@ -8,12 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from mailcase.clock import Clock, SystemClock
-from mailcase.config.settings import ImapSource, Limits, MailboxSettings
+from mailcase.config.settings import ImapSource, Limits, MailboxSettings, SecretFile
 from mailcase.core.case import MailboxName, ProcessName
 from mailcase.entropy import SeededEntropy
 from mailcase.inbound.accept import Door
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.watcher import ImapWatcher, Pace
+from mailcase.login.logins import Credentials, PasswordCredentials
 from mailcase.offload import OwnedThread
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.inbox import MailFilter, MailRow, Outcome
@@ -26,6 +27,12 @@ DEADLINE_SECONDS = 30.0
 QUICK = Pace(
     first_pause=timedelta(milliseconds=20), refused_pause=timedelta(milliseconds=20), longest_pause=timedelta(seconds=1)
 )
+
+
+def password_credentials(source: ImapSource, clock: Clock) -> Credentials:
+    """What the daemon would make for a source with a password."""
+    assert isinstance(source.login, SecretFile)
+    return PasswordCredentials(source.user, source.login, clock=clock)
 
 
 class Died(BaseException):
@@ -62,6 +69,7 @@ class Watched:
         *,
         limits: Limits | None = None,
         pace: Pace = QUICK,
+        credentials: Credentials | None = None,
     ) -> ImapWatcher:
         """Begins to read the mailbox."""
         settings = MailboxSettings(
@@ -75,6 +83,7 @@ class Watched:
             entropy=SeededEntropy(1),
             offload=OwnedThread,
             connect=ImapSession,
+            credentials=credentials or password_credentials(source, self._clock),
             limits=limits or Limits(),
             pace=pace,
         )

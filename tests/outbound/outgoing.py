@@ -57,11 +57,17 @@ def relay_to(
         tls=Tls.NONE,
         ca_file=None,
         user=None,
-        password=None,
+        login=None,
         helo="desk.example.org",
         timeout=timeout,
     )
-    return SmtpRelay(settings, clock=clock or SystemClock(), probe_after=probe_after, reconnect_after=reconnect_after)
+    return SmtpRelay(
+        settings,
+        clock=clock or SystemClock(),
+        credentials=None,
+        probe_after=probe_after,
+        reconnect_after=reconnect_after,
+    )
 
 
 class Journal:

@@ -14,6 +14,7 @@ from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.clock import SystemClock
 from mailcase.config.settings import Relay, SecretFile, Tls
+from mailcase.login.logins import PasswordCredentials
 from mailcase.outbound.port import Attempt
 from mailcase.outbound.relay import SmtpRelay
 from mailcase.store.rows.outbox import DeliveryState
@@ -50,11 +51,15 @@ async def send_one(
         tls=tls,
         ca_file=ca_file,
         user="desk@example.org" if password_file else None,
-        password=SecretFile(path=password_file) if password_file else None,
+        login=SecretFile(path=password_file) if password_file else None,
         helo="desk.example.org",
         timeout=timedelta(seconds=10),
     )
-    relay = SmtpRelay(settings, clock=SystemClock(), reconnect_after=reconnect_after)
+    clock = SystemClock()
+    credentials = None
+    if settings.user is not None and isinstance(settings.login, SecretFile):
+        credentials = PasswordCredentials(settings.user, settings.login, clock=clock)
+    relay = SmtpRelay(settings, clock=clock, credentials=credentials, reconnect_after=reconnect_after)
     for number in range(1, count + 1):
         async with relay.session() as session:
             attempts = await session.send(claimed(number=number), before_data=Journal())

@@ -26,10 +26,13 @@ from typing import Any
 import pytest
 from imap_tools.utils import encode_folder
 from tests.servers.certificates import make_certificate
+from tests.servers.token_server import LocalTokenServer
 
 from mailcase.config.settings import AfterTaking, ImapSource, SecretFile, Tls
 from mailcase.errors import AppError
 from mailcase.inbound.imap import ImapSession
+from mailcase.login.credentials import Password
+from mailcase.login.token_server import read_secret
 
 DOVECOT = "/usr/sbin/dovecot"
 _READY_WITHIN_SECONDS = 20.0
@@ -100,7 +103,7 @@ class ImapServer:
             tls=Tls.NONE,
             ca_file=None,
             user=self.user,
-            password=SecretFile(path=self.secret),
+            login=SecretFile(path=self.secret),
             folder=folder,
             after=after,
             move_to=f"{folder} done",
@@ -147,11 +150,17 @@ class Dovecot(ImapServer):
         return replace(self.source(folder), host=host, port=port, tls=tls, ca_file=ca_file)
 
 
+def password(source: ImapSource) -> Password:
+    """What such a source is shown, read from its file."""
+    assert isinstance(source.login, SecretFile)
+    return Password(user=source.user, secret=read_secret(source.login), advice=f"look into {source.login.path}")
+
+
 def connect(source: ImapSource) -> ImapSession:
     """A session that is logged in; to be closed."""
     session = ImapSession(source)
     try:
-        session.open()
+        session.open(password(source))
     except AppError:
         session.close()
         raise
@@ -209,6 +218,26 @@ def pymap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapServer]:
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """Dovecot from a folder of its own, as whoever runs the tests; as root it keeps the mail as `nobody`."""
+    with _installed_dovecot(tokens=None) as server:
+        yield server
+
+
+@pytest.fixture
+def token_server() -> Iterator[LocalTokenServer]:
+    """Gives access tokens to whoever shows the secrets, and says to others whether they are good."""
+    with LocalTokenServer() as server:
+        yield server
+
+
+@pytest.fixture
+def dovecot_with_tokens(token_server: LocalTokenServer) -> Iterator[Dovecot]:
+    """Another Dovecot, which lets in by password, and by access tokens that the token server knows."""
+    with _installed_dovecot(tokens=token_server) as server:
+        yield server
+
+
+@contextmanager
+def _installed_dovecot(*, tokens: LocalTokenServer | None) -> Iterator[Dovecot]:
     if not Path(DOVECOT).exists():
         reason = f"{DOVECOT} is not there: left out; Debian has it as dovecot-imapd"
         if os.environ.get("REQUIRE_ALL") == "1":
@@ -218,14 +247,14 @@ def dovecot() -> Iterator[Dovecot]:
     # The mail's user must pass through it.
     folder.chmod(0o755)
     try:
-        with _running_dovecot(folder) as server:
+        with _running_dovecot(folder, tokens) as server:
             yield server
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _running_dovecot(folder: Path) -> Iterator[Dovecot]:
+def _running_dovecot(folder: Path, tokens: LocalTokenServer | None) -> Iterator[Dovecot]:
     secret, home = folder / "secret", folder / "home"
     secret.write_text("secret")
     home.mkdir()
@@ -240,7 +269,7 @@ def _running_dovecot(folder: Path) -> Iterator[Dovecot]:
         certificate=make_certificate(folder, "IP:127.0.0.1"),
         configuration=folder / "dovecot.conf",
     )
-    server.configuration.write_text(_dovecot_configuration(folder, server))
+    server.configuration.write_text(_dovecot_configuration(folder, server) + _token_configuration(folder, tokens))
     with (folder / "log").open("wb") as log:
         command = [DOVECOT, "-F", "-c", str(server.configuration)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -305,6 +334,24 @@ service anvil {{
 }}
 service stats {{
   chroot =
+}}
+"""
+
+
+def _token_configuration(folder: Path, tokens: LocalTokenServer | None) -> str:
+    if tokens is None:
+        return ""
+    database = folder / "tokens.conf.ext"
+    database.write_text(
+        f"tokeninfo_url = {tokens.introspection_url}\nusername_attribute = username\nactive_attribute = active\n"
+        "active_value = true\nforce_introspection = no\nuse_grant_password = no\n"
+    )
+    return f"""
+auth_mechanisms = plain login xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {database}
 }}
 """
 

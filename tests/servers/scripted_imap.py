@@ -69,7 +69,7 @@ class ScriptedImap:
     """Serves on the loopback, with the usual answers where a test gives none; used in `with`."""
 
     def __init__(self, answers: Mapping[str, Answer], *, greeting: bytes = b"* OK ready\r\n") -> None:
-        """Keys are commands: `UID FETCH`, `IDLE`."""
+        """Keys are commands: `UID FETCH`, `IDLE`; `CONTINUE` is what a client says to a `+` of AUTHENTICATE."""
         self._answers = {**_USUAL, **answers}
         self._greeting = greeting
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -88,7 +88,7 @@ class ScriptedImap:
             tls=Tls.NONE,
             ca_file=None,
             user="ann",
-            password=SecretFile(path=secret),
+            login=SecretFile(path=secret),
             folder="INBOX",
             after=AfterTaking.LEAVE,
             move_to="done",
@@ -124,17 +124,20 @@ class ScriptedImap:
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection, connection.makefile("rb") as lines:
             connection.sendall(self._greeting)
-            idle_tag = b""
+            idle_tag = asked_tag = b""
             for line in lines:
                 if line == b"DONE\r\n":
                     connection.sendall(idle_tag + b" OK\r\n")
                     continue
                 tag, _, command = line.rstrip(b"\r\n").partition(b" ")
+                if asked_tag:
+                    tag, command = asked_tag, b"CONTINUE " + line.rstrip(b"\r\n")
                 answer = self._answer(command.decode())
                 if answer is None:
                     return
                 if command == b"IDLE":
                     idle_tag = tag
+                asked_tag = tag if answer.startswith(b"+") and command != b"IDLE" else b""
                 connection.sendall(answer.replace(b"{tag}", tag))
 
     def _answer(self, command: str) -> bytes | None:

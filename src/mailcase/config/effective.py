@@ -16,13 +16,17 @@ from mailcase.config.settings import (
     ImapSource,
     Limits,
     ListenerSource,
+    Login,
     MailboxSettings,
     MaildirRelay,
+    OAuthClient,
     Outgoing,
     OwnAddress,
     PersonSettings,
     Relay,
+    SecretFile,
     Settings,
+    TokenCommand,
 )
 from mailcase.config.working_time import DaysOff, week_words
 from mailcase.core.process import (
@@ -178,12 +182,38 @@ def _imap(source: ImapSource) -> Value:
             "tls": source.tls.value,
             "ca_file": _path(source.ca_file),
             "user": source.user,
-            "password_file": str(source.password.path),
+            **_login(source.login),
             "folder": source.folder,
             "after": {"move": source.move_to} if is_moved else source.after.value,
             "start": "all" if source.takes_existing else "now",
             "poll_every": duration_words(source.poll_every),
             "command_timeout": duration_words(source.command_timeout),
+        }
+    )
+
+
+def _login(login: Login) -> dict[str, Value]:
+    """The key and what stands under it; what a provider fills in is written out."""
+    match login:
+        case SecretFile():
+            return {"password_file": str(login.path)}
+        case TokenCommand():
+            return {"login": {"token_command": [*login.command]}}
+        case OAuthClient():
+            return {"login": {"oauth": _oauth(login)}}
+
+
+def _oauth(client: OAuthClient) -> Value:
+    return _without_nothing(
+        {
+            "token_url": client.token_url,
+            "client_id": client.client_id,
+            "client_secret_file": _path(client.client_secret and client.client_secret.path),
+            "client_secret_in": client.secret_place.value if client.client_secret else None,
+            "refresh_token_file": _path(client.refresh_token and client.refresh_token.path),
+            "scope": client.scope,
+            "secret_expires": client.secret_expires.isoformat() if client.secret_expires else None,
+            "ca_file": _path(client.ca_file),
         }
     )
 
@@ -227,7 +257,7 @@ def _relay(relay: Relay | MaildirRelay) -> Value:
             "tls": relay.tls.value,
             "ca_file": _path(relay.ca_file),
             "user": relay.user,
-            "password_file": str(relay.password.path) if relay.password else None,
+            **(_login(relay.login) if relay.login else {}),
             "helo": relay.helo,
             "connections": relay.connections,
             "timeout": duration_words(relay.timeout),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, PlainValidator
@@ -88,6 +90,48 @@ def read_host(value: object) -> str:
     if _HOST.fullmatch(host) is None:
         raise Mistake(f"{quoted(host)} is no host", "Write a name or an IP address; the port stands in `port`.")
     return host
+
+
+def is_loopback(host: str) -> bool:
+    """True for names and addresses of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def read_token_url(value: object) -> str:
+    """The address of a token server: https, or http on this machine."""
+    hint = "Write it as in `https://login.example.org/oauth2/token`."
+    text = read_text(value)
+    try:
+        url = urlsplit(text)
+        host, has_port = url.hostname or "", url.port != 0
+    except ValueError:
+        host, has_port = "", False
+    if not has_port or _HOST.fullmatch(host) is None or not re.fullmatch(r"[!-~]+", text) or url.fragment:
+        raise Mistake(f"{quoted(text)} is no address of a token server", hint)
+    if url.username is not None or url.password is not None:
+        raise Mistake("secrets do not stand in this file", "Write `client_id` and `client_secret_file`.")
+    if url.scheme == "https" or (url.scheme == "http" and is_loopback(host)):
+        return text
+    raise Mistake("must begin with https://, or secrets would go there for everybody to read", hint)
+
+
+def read_program(value: object) -> str:
+    """The path of a program, not a command line and not a name to be looked for."""
+    program = read_text(value)
+    if "/" not in program:
+        raise Mistake(f"{quoted(program)} is no path of a program", "Write its whole path.")
+    return program
+
+
+def read_command(value: object) -> list[str]:
+    """A program and its arguments."""
+    if not isinstance(value, list) or not value:
+        hint = "No shell reads it: write program and arguments as a list, as in `[/usr/local/bin/token, desk]`."
+        raise Mistake("must be a list", hint)
+    return [read_program(value[0]), *(read_text(argument) for argument in value[1:])]
 
 
 def read_listen(value: object) -> tuple[str, int]:
@@ -205,6 +249,8 @@ Address = Annotated[str, PlainValidator(read_address)]
 RouteTarget = Annotated[str, PlainValidator(read_route_target)]
 Host = Annotated[str, PlainValidator(read_host)]
 Listen = Annotated[tuple[str, int], PlainValidator(read_listen)]
+TokenUrl = Annotated[str, PlainValidator(read_token_url)]
+Command = Annotated[list[str], PlainValidator(read_command)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Size = Annotated[int, PlainValidator(read_size)]

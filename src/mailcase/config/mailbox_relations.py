@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from mailcase.config.document import ANY, Document, KeyPath, Value, quoted
-from mailcase.config.fields import LOCAL_PART_LIMIT, read_listen
+from mailcase.config.fields import LOCAL_PART_LIMIT, is_loopback, read_listen
 from mailcase.config.mistakes import Mistake, did_you_mean
 from mailcase.config.relations import listed, own_addresses, repetition
 from mailcase.config.settings import ReplyAddress, Tls
@@ -148,14 +147,6 @@ def _open_connections(document: Document) -> Iterator[Problem]:
                 yield document.problem((*path, "tls"), message, hint)
 
 
-def is_loopback(host: str) -> bool:
-    """True for names and addresses of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def _relay_problems(document: Document) -> Iterator[Problem]:
     relay = document.value("relay")
     if not isinstance(relay, dict):
@@ -173,6 +164,3 @@ def _relay_problems(document: Document) -> Iterator[Problem]:
         yield document.problem(("relay", "port"), message, "Write host and port of the server that sends our mail.")
     if host is None:
         yield document.problem(("relay", "host"), "is missing", "Write the name of your SMTP server.")
-    for present, absent in (("user", "password_file"), ("password_file", "user")):
-        if present in relay and absent not in relay:
-            yield document.problem(("relay", absent), f"is missing beside `{present}`", "Write both or none.")

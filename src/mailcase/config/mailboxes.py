@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mailcase.config import providers
 from mailcase.config.mailbox_relations import default_reply_address
 from mailcase.config.paths import Surroundings
 from mailcase.config.schema import (
@@ -11,7 +12,9 @@ from mailcase.config.schema import (
     FileEntry,
     ImapEntry,
     ListenerEntry,
+    LoginEntry,
     MailboxEntry,
+    OAuthEntry,
     RelayEntry,
     RouteEntry,
 )
@@ -19,13 +22,16 @@ from mailcase.config.settings import (
     ImapSource,
     ListenerKind,
     ListenerSource,
+    Login,
     MailboxSettings,
     MaildirRelay,
+    OAuthClient,
     OwnAddress,
     Relay,
     SecretFile,
     Source,
     Tls,
+    TokenCommand,
 )
 from mailcase.core.case import MailboxName, ProcessName
 from mailcase.core.routing import Condition, ConditionField, Route
@@ -89,7 +95,7 @@ def _source(receive: ImapEntry | ListenerEntry, primary: str, around: Surroundin
         tls=receive.tls,
         ca_file=around.resolve(receive.ca_file) if receive.ca_file else None,
         user=receive.user or primary,
-        password=SecretFile(path=around.resolve(receive.password_file)),
+        login=_login(receive, around),
         folder=receive.folder,
         after=after,
         move_to=move_to,
@@ -97,6 +103,40 @@ def _source(receive: ImapEntry | ListenerEntry, primary: str, around: Surroundin
         poll_every=receive.poll_every,
         command_timeout=receive.command_timeout,
     )
+
+
+def _login(server: ImapEntry | RelayEntry, around: Surroundings) -> Login:
+    """The one of the three that is written: `login_relations.py` has seen to that."""
+    if server.password_file is not None:
+        return SecretFile(path=around.resolve(server.password_file))
+    login = server.login or LoginEntry()
+    if login.token_command is not None:
+        program, *arguments = login.token_command
+        return TokenCommand(command=(str(around.resolve(program)), *arguments))
+    if login.oauth is None:
+        raise ValueError("a login without password, oauth and token_command")
+    return _oauth(login.oauth, around)
+
+
+def _oauth(oauth: OAuthEntry, around: Surroundings) -> OAuthClient:
+    token_url, scope = oauth.token_url, oauth.scope
+    if oauth.provider is not None:
+        token_url = providers.token_url(oauth.provider, oauth.tenant or "")
+        scope = scope or providers.scope(oauth.provider, has_refresh_token=oauth.refresh_token_file is not None)
+    return OAuthClient(
+        token_url=token_url or "",
+        client_id=oauth.client_id,
+        client_secret=_secret(oauth.client_secret_file, around),
+        refresh_token=_secret(oauth.refresh_token_file, around),
+        scope=scope,
+        secret_place=oauth.client_secret_in,
+        ca_file=around.resolve(oauth.ca_file) if oauth.ca_file else None,
+        secret_expires=oauth.secret_expires,
+    )
+
+
+def _secret(written: str | None, around: Surroundings) -> SecretFile | None:
+    return SecretFile(path=around.resolve(written)) if written is not None else None
 
 
 def _route(route: RouteEntry, primary: str) -> Route:
@@ -126,7 +166,7 @@ def relay(entry: FileEntry, around: Surroundings, default_maildir: Path) -> Rela
         tls=written.tls,
         ca_file=around.resolve(written.ca_file) if written.ca_file else None,
         user=written.user,
-        password=SecretFile(path=around.resolve(written.password_file)) if written.password_file else None,
+        login=_login(written, around) if written.user else None,
         helo=written.helo or _own_domain(entry),
         connections=written.connections,
         timeout=written.timeout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +19,21 @@ RUNTIME = "RUNTIME_DIRECTORY"
 DEFAULT_STORE = "var/mailcase.db"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
-_SECRETS: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "password_file"), ("relay", "password_file"))
-_CERTIFICATES: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive", "ca_file"), ("relay", "ca_file"))
+#: Servers of the operator that we log in at.
+_SERVERS: tuple[KeyPath, ...] = (("mailboxes", ANY, "receive"), ("relay",))
+_SECRETS: tuple[KeyPath, ...] = tuple(
+    (*server, *key)
+    for server in _SERVERS
+    for key in (
+        ("password_file",),
+        ("login", "oauth", "client_secret_file"),
+        ("login", "oauth", "refresh_token_file"),
+    )
+)
+_CERTIFICATES: tuple[KeyPath, ...] = tuple(
+    (*server, *key) for server in _SERVERS for key in (("ca_file",), ("login", "oauth", "ca_file"))
+)
+_PROGRAMS: tuple[KeyPath, ...] = tuple((*server, "login", "token_command", 0) for server in _SERVERS)
 _FOLDERS: tuple[KeyPath, ...] = (("templates",), ("mailboxes", ANY, "addresses", ANY, "templates"))
 #: Made when missing.
 _OWN: tuple[KeyPath, ...] = (("socket",), ("relay", "maildir"))
@@ -76,8 +90,9 @@ def path_problems(document: Document, around: Surroundings) -> Iterator[Problem]
     if around.needs_secrets:
         yield from _checked(document, around, _CERTIFICATES, _check_file)
         yield from _checked(document, around, _SECRETS, lambda path: _check_secret(path, around))
+        yield from _checked(document, around, _PROGRAMS, _check_program)
     else:
-        yield from _checked(document, around, (*_CERTIFICATES, *_SECRETS), lambda _path: None)
+        yield from _checked(document, around, (*_CERTIFICATES, *_SECRETS, *_PROGRAMS), lambda _path: None)
 
 
 def _shown(path: Path) -> str:
@@ -127,9 +142,14 @@ def _check_secret(path: Path, around: Surroundings) -> None:
         raise Mistake(f"{_shown(path)} is no file")
     _check_file(path)
     if status.st_size == 0:
-        raise Mistake(f"{_shown(path)} is empty", "Its first line is the password.")
+        raise Mistake(f"{_shown(path)} is empty", "Its first line is the secret.")
     if status.st_mode & (stat.S_IROTH | stat.S_IWOTH) and not around.is_credential(path):
         raise Mistake(f"everybody on this machine can read or change {_shown(path)}", f"chmod 600 {escaped(str(path))}")
+
+
+def _check_program(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode) or not os.access(path, os.X_OK):
+        raise Mistake(f"{_shown(path)} is no program that can be run", f"chmod +x {escaped(str(path))}")
 
 
 def _check_store(path: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mailcase.config import mailboxes, processes
 from mailcase.config.document import Document
 from mailcase.config.loader import parse
+from mailcase.config.login_relations import login_problems
 from mailcase.config.mailbox_relations import mailbox_problems
 from mailcase.config.paths import Surroundings, path_problems
 from mailcase.config.relations import relation_problems
@@ -71,6 +72,7 @@ def _examine(path: Path, around: Surroundings) -> tuple[FileEntry | None, tuple[
 def _relation_problems(document: Document, around: Surroundings) -> Iterable[Problem]:
     yield from relation_problems(document)
     yield from mailbox_problems(document)
+    yield from login_problems(document)
     yield from time_problems(document)
     yield from path_problems(document, around)
 

@@ -26,6 +26,7 @@ from mailcase.config.fields import (
     Address,
     AddressPatterns,
     After,
+    Command,
     Count,
     DueSpan,
     Duration,
@@ -44,12 +45,23 @@ from mailcase.config.fields import (
     StorePath,
     Text,
     Texts,
+    TokenUrl,
     WindowSpan,
     Zone,
 )
 from mailcase.config.mistakes import Mistake
 from mailcase.config.paths import DEFAULT_STORE
-from mailcase.config.settings import AfterTaking, Language, Limits, Outgoing, OutgoingMode, ReplyAddress, Tls
+from mailcase.config.providers import ProviderName
+from mailcase.config.settings import (
+    AfterTaking,
+    Language,
+    Limits,
+    Outgoing,
+    OutgoingMode,
+    ReplyAddress,
+    SecretPlace,
+    Tls,
+)
 from mailcase.config.working_time import Week, check_country, check_subdivision, read_date, read_days, read_week
 from mailcase.core.process import Notice
 
@@ -58,6 +70,9 @@ LanguageName = Annotated[Language, Field(strict=False)]
 TlsName = Annotated[Tls, Field(strict=False)]
 ReplyAddressName = Annotated[ReplyAddress, Field(strict=False)]
 NoticeName = Annotated[Notice, Field(strict=False)]
+Provider = Annotated[ProviderName, Field(strict=False)]
+SecretPlaceName = Annotated[SecretPlace, Field(strict=False)]
+Day = Annotated[date, PlainValidator(read_date)]
 
 
 def _empty_if_none(value: object) -> object:
@@ -107,7 +122,7 @@ class HolidaysEntry(Entry):
 
     country: Text | None = None
     subdivision: Text | None = None
-    extra: list[Annotated[date, PlainValidator(read_date)]] = []
+    extra: list[Day] = []
 
     @classmethod
     def long_form(cls, value: object) -> object:
@@ -207,6 +222,28 @@ class ProcessEntry(Entry):
     retired: bool = False
 
 
+class OAuthEntry(Entry):
+    """Access tokens from a token server, by client credentials or with a refresh token."""
+
+    provider: Provider | None = None
+    tenant: Text | None = None
+    token_url: TokenUrl | None = None
+    client_id: Text = Field(description="Write the id under which the provider knows the application.")
+    client_secret_file: Text | None = None
+    client_secret_in: SecretPlaceName = SecretPlace.BODY
+    refresh_token_file: Text | None = None
+    scope: Text | None = None
+    secret_expires: Day | None = None
+    ca_file: Text | None = None
+
+
+class LoginEntry(Entry):
+    """A login by access tokens in place of a password."""
+
+    oauth: OAuthEntry | None = None
+    token_command: Command | None = None
+
+
 class ImapEntry(Entry):
     """Mail is fetched from an IMAP server."""
 
@@ -216,7 +253,8 @@ class ImapEntry(Entry):
     tls: TlsName = Tls.TLS
     ca_file: Text | None = None
     user: Text | None = None
-    password_file: Text = Field(description="Write the path of a file that holds the password alone.")
+    password_file: Text | None = None
+    login: LoginEntry | None = None
     folder: Folder = "INBOX"
     after: After = (AfterTaking.MOVE, DEFAULT_MOVE_TO)
     start: Literal["now", "all"] = "now"
@@ -283,6 +321,7 @@ class RelayEntry(Entry):
     ca_file: Text | None = None
     user: Text | None = None
     password_file: Text | None = None
+    login: LoginEntry | None = None
     helo: Host | None = None
     connections: Annotated[int, Field(ge=1, le=20)] = 2
     timeout: Duration = timedelta(seconds=60)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,6 +62,48 @@ class SecretFile:
         return self.path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
 
 
+class SecretPlace(StrEnum):
+    """Where the client secret stands in a request for a token (RFC 6749 s. 2.3.1)."""
+
+    BODY = "body"
+    #: HTTP Basic authentication.
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthClient:
+    """How access tokens are had from a token server (RFC 6749): with a refresh token, else with client credentials.
+
+    Equal ones share their tokens: one mailbox and the relay, or several mailboxes of one application.
+    """
+
+    #: https, or http on this machine.
+    token_url: str
+    client_id: str
+    #: None only beside a refresh token: a public client.
+    client_secret: SecretFile | None
+    #: The one that the operator was given; the server may have replaced it since (`login/kept.py`).
+    refresh_token: SecretFile | None
+    scope: str | None
+    secret_place: SecretPlace = SecretPlace.BODY
+    #: Extra certificate authority of the token server, PEM.
+    ca_file: Path | None = None
+    #: The day on which the client secret or the refresh token ends, as the operator was told.
+    secret_expires: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCommand:
+    """A program that prints an access token; run without a shell."""
+
+    #: The program by its absolute path, and its arguments.
+    command: tuple[str, ...]
+
+
+#: How we prove who we are: a password, or access tokens.
+Login = SecretFile | OAuthClient | TokenCommand
+
+
 class AfterTaking(StrEnum):
     """What is done on the server with a mail that is ours."""
 
@@ -87,8 +129,9 @@ class ImapSource:
     tls: Tls
     #: Extra certificate authority, PEM; None uses the system's.
     ca_file: Path | None
+    #: May differ from the addresses: a shared mailbox, or the account that may read it.
     user: str
-    password: SecretFile
+    login: Login
     folder: str
     after: AfterTaking
     #: Folder for AfterTaking.MOVE; made when missing.
@@ -167,8 +210,9 @@ class Relay:
     port: int
     tls: Tls
     ca_file: Path | None
+    #: Both or none.
     user: str | None
-    password: SecretFile | None
+    login: Login | None
     #: Name given in EHLO; never looked up.
     helo: str
     connections: int = 2
@@ -228,6 +272,8 @@ class Limits:
     recipients: int = 100
     session_for: timedelta = timedelta(minutes=10)
     session_idle: timedelta = timedelta(seconds=60)
+    #: Time for getting an access token: the token server's whole answer, or the end of the `token_command`.
+    token_timeout: timedelta = timedelta(seconds=30)
     #: Clock differences to a mail server: subtracted from what was read through.
     clock_tolerance: timedelta = timedelta(seconds=60)
     #: Lifetime of a signing key, and how long before its end the next one is made.

@@ -13,7 +13,19 @@ from mailcase.config.mistakes import Mistake, did_you_mean
 from mailcase.errors import Problem
 
 #: Keys under which people write a secret itself.
-_SECRET_KEYS = frozenset({"password", "passwd", "pass", "secret", "token", "passphrase"})
+_SECRET_KEYS = frozenset(
+    {
+        "password",
+        "passwd",
+        "pass",
+        "secret",
+        "token",
+        "passphrase",
+        "client_secret",
+        "refresh_token",
+        "access_token",
+    }
+)
 #: Ends the place of an error that is about a key.
 _KEY = "[key]"
 
@@ -104,8 +116,9 @@ def _unknown_key(place: KeyPath) -> tuple[str, str]:
     key = str(place[-1])
     known = keys_beside(place)
     if key.lower() in _SECRET_KEYS:
-        if "password_file" in known:
-            hint = "Put it alone into a file, `chmod 600` that, and write `password_file: PATH`."
+        file_key = next((key for key in (f"{key.lower()}_file", "password_file") if key in known), None)
+        if file_key is not None:
+            hint = f"Put it alone into a file, `chmod 600` that, and write `{file_key}: PATH`."
         else:
             hint = "No secret belongs here."
         return "secrets do not stand in this file", hint

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 
 from mailcase.config.settings import ImapSource, MailboxSettings
-from mailcase.inbound.imap import CheckReport, check
+from mailcase.core.case import MailboxName
+from mailcase.errors import AppError
+from mailcase.inbound.imap import CheckReport, ImapSession, account_of
+from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.protocol import Json
+from mailcase.login.logins import Credentials, LoginStatus, log_in
 from mailcase.offload import Offload
 
 
-async def check_mailbox(mailbox: MailboxSettings, offload: Offload) -> list[Json]:
+async def check_mailbox(
+    mailbox: MailboxSettings, offload: Offload, credentials: Mapping[MailboxName, Credentials]
+) -> list[Json]:
     """Rows of {mailbox, check, ok, detail}; the row that failed says what to do."""
     source = mailbox.source
     if not isinstance(source, ImapSource):
         detail = f"{source.kind.value} on {source.host}:{source.port}; listens while the daemon runs"
         return [{"mailbox": mailbox.name, "check": "listener", "ok": True, "detail": detail}]
-    thread = offload(f"check {mailbox.name}")
+    login = credentials[mailbox.name]
+    line = ImapLine(ImapSession(source), offload(f"check {mailbox.name}"), source.command_timeout)
     try:
-        async with asyncio.timeout(source.command_timeout.total_seconds()):
-            report = await thread.run(lambda: check(source))
-    except TimeoutError:
-        detail = f"{source.host}:{source.port} does not answer in {source.command_timeout.total_seconds():g} s"
-        return [_row(mailbox, is_ok=False, detail=detail)]
+        await log_in(login, line.open, at_once=True)
+        report = await line.call(line.session.check)
+        await line.close()
+    except AppError as error:
+        return [_row(mailbox, is_ok=False, detail=f"{account_of(source)}: {error}")]
     finally:
-        thread.abandon()
-    return [_row(mailbox, is_ok=report.problem is None, detail=report.problem or _found(report))]
+        line.cut()
+    return [_row(mailbox, is_ok=True, detail=_found(report, login.status))]
 
 
 def _row(mailbox: MailboxSettings, *, is_ok: bool, detail: str) -> Json:
     return {"mailbox": mailbox.name, "check": "imap", "ok": is_ok, "detail": detail}
 
 
-def _found(report: CheckReport) -> str:
+def _found(report: CheckReport, login: LoginStatus) -> str:
     parts = [f"{report.account}, folder {report.folder}, {report.messages_count} messages"]
     if report.move_to is not None:
         parts.append(
             f"taken mail goes to {report.move_to}" + ("" if report.move_folder_exists else ", made when needed")
         )
+    parts.append(_login(login))
     parts.append(f"server: {' '.join(report.capabilities)}")
     return "; ".join(parts)
+
+
+def _login(login: LoginStatus) -> str:
+    words = f"login by {login.kind.value}"
+    if login.token_expires_at is not None:
+        words += f", access token until {login.token_expires_at:%Y-%m-%d %H:%M} UTC"
+    if login.secret_expires_at is not None:
+        words += f", secret until {login.secret_expires_at:%Y-%m-%d}"
+    return words

@@ -20,7 +20,6 @@ from imap_tools import BaseMailBox, ImapToolsError, MailboxFolderSelectError, Ma
 from imap_tools.utils import encode_folder
 
 from mailcase.config.settings import AfterTaking, ImapSource
-from mailcase.errors import AppError
 from mailcase.inbound.imap_answers import (
     AnswerItem,
     FetchedMail,
@@ -37,10 +36,11 @@ from mailcase.inbound.imap_errors import (
     ImapBroken,
     ImapRefused,
     ImapUnavailable,
-    LoginRefused,
 )
+from mailcase.inbound.imap_login import show_token
 from mailcase.inbound.imap_wire import Client, Wire, open_client
-from mailcase.log import without_secret
+from mailcase.login.credentials import Bearer, Credential, Password
+from mailcase.login.errors import LoginRefused
 
 #: What people see on a mail that is ours, where the server keeps keywords, else DONE_FLAG. It decides nothing (L2).
 DONE_KEYWORD = "$MailcaseDone"
@@ -74,18 +74,16 @@ class Acknowledged(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `mailcase mailbox check` tells about an IMAP mailbox, as far as it came."""
+    """What `mailcase mailbox check` tells about an IMAP mailbox."""
 
     account: str
     folder: str
     #: As the server names them, after the login.
-    capabilities: tuple[str, ...] = ()
-    messages_count: int | None = None
+    capabilities: tuple[str, ...]
+    messages_count: int
     #: The folder that taken mail is moved to, and whether it is there; it is made when missing.
-    move_to: str | None = None
-    move_folder_exists: bool | None = None
-    #: What is wrong and what to do; None when all is well.
-    problem: str | None = None
+    move_to: str | None
+    move_folder_exists: bool | None
 
 
 class ImapSession:
@@ -109,42 +107,41 @@ class ImapSession:
             raise ImapUnavailable("there is no connection to the IMAP server")
         return self._box
 
-    def open(self) -> None:
-        """Connects, verifies the server, logs in with the password that the file holds now.
+    def open(self, credential: Credential) -> None:
+        """Connects, verifies the server and logs in. After LoginRefused it may be called again with another credential.
 
         Raises ImapUnavailable, ServerNotTrusted, LoginRefused, UnfitForImap.
         """
-        with _translated(f"connecting to {self._source.host}:{self._source.port}"):
-            self._box = _MailBox(self._source, self._wire)
-        self._log_in()
+        if self._box is None:
+            with _translated(f"connecting to {self._source.host}:{self._source.port}"):
+                self._box = _MailBox(self._source, self._wire)
+        self._log_in(credential)
         with _translated("asking what the server can"):
             # The library asked before the login, when servers do not tell all (I3).
             self._box.client._get_capabilities()
         self._can_idle = "IDLE" in self.capabilities
 
-    def _log_in(self) -> None:
-        user, password = checked(self._source.user), checked(self._password())
-        log_in = self._opened.login if (user + password).isascii() else self._opened.login_utf8
+    def _log_in(self, credential: Credential) -> None:
         with _translated("logging in"):
             try:
-                log_in(user, password, initial_folder=None)
+                if isinstance(credential, Bearer):
+                    show_token(self._opened.client, credential, self._source)
+                else:
+                    self._show_password(credential)
             except imaplib.IMAP4.abort:
                 raise
             except (MailboxLoginError, imaplib.IMAP4.error) as error:
                 # Without the cause: a server may repeat the password in its answer (S16).
-                said = without_secret(_said_whole(error), user, password)[:_TEXT_LIMIT]
+                said = credential.cleaned(_said_whole(error))[:_TEXT_LIMIT]
                 if _TEMPORARY.search(said):
-                    raise ImapUnavailable(f"the server cannot log {user} in now: {said}") from None
-                raise LoginRefused(
-                    f"{self._source.host} does not let {user} in: {said}; check `user` and the first line of "
-                    f"{self._source.password.path} (many providers want an app password)"
-                ) from None
+                    raise ImapUnavailable(f"the server cannot log {credential.user} in now: {said}") from None
+                message = f"{self._source.host} does not let {credential.user} in: {said}; {credential.advice}"
+                raise LoginRefused(message) from None
 
-    def _password(self) -> str:
-        try:
-            return self._source.password.read()
-        except (OSError, ValueError) as error:
-            raise LoginRefused(f"the password file {self._source.password.path} cannot be read: {error}") from error
+    def _show_password(self, password: Password) -> None:
+        user, secret = checked(password.user), checked(password.secret)
+        log_in = self._opened.login if (user + secret).isascii() else self._opened.login_utf8
+        log_in(user, secret, initial_folder=None)
 
     def select(self, folder: str, *, is_read_only: bool = False) -> FolderStatus:
         """Opens the folder for what follows. Raises FolderRefused, ImapBroken, ImapUnavailable."""
@@ -344,18 +341,6 @@ class ImapSession:
             move_to=source.move_to if moves else None,
             move_folder_exists=exists,
         )
-
-
-def check(source: ImapSource) -> CheckReport:
-    """Connects, logs in, opens the folder; reports what it found or the first problem. Blocks, changes nothing."""
-    session = ImapSession(source)
-    try:
-        session.open()
-        return session.check()
-    except AppError as error:
-        return CheckReport(account=account_of(source), folder=source.folder, problem=str(error))
-    finally:
-        session.close()
 
 
 def account_of(source: ImapSource) -> str:

@@ -17,10 +17,6 @@ class ImapRefused(TransientError):
     """The server said no to one command; the connection is as it was."""
 
 
-class LoginRefused(PermanentError):
-    """User name or password is not accepted."""
-
-
 class ServerNotTrusted(PermanentError):
     """The connection cannot be protected as configured: certificate not verified, or no STARTTLS."""
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_errors import ImapUnavailable
+from mailcase.login.credentials import Credential
 from mailcase.offload import Worker
 
 T = TypeVar("T")
@@ -39,6 +40,10 @@ class ImapLine:
         except TimeoutError as error:
             self.cut()
             raise ImapUnavailable(f"the server did not answer within {allowed.total_seconds():.0f} seconds") from error
+
+    async def open(self, credential: Credential) -> None:
+        """Connects and logs in, see `ImapSession.open`."""
+        await self.call(lambda: self.session.open(credential))
 
     def wake(self) -> None:
         """Ends a wait for mail that is going on, or else the next one."""

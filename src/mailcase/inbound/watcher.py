@@ -24,9 +24,11 @@ from mailcase.inbound.imap_errors import AccountChanged
 from mailcase.inbound.imap_line import ImapLine
 from mailcase.inbound.intake import Intake, Look
 from mailcase.log import get_logger
+from mailcase.login.logins import Credentials, log_in
 from mailcase.offload import Offload
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.mailboxes import MailboxState
+from mailcase.wakes import done_before
 
 log = get_logger()
 
@@ -60,6 +62,7 @@ class ImapWatcher:
         entropy: Entropy,
         offload: Offload,
         connect: SessionFactory,
+        credentials: Credentials,
         limits: Limits,
         pace: Pace = Pace(),
         on_read: Callable[[], None] = lambda: None,
@@ -74,6 +77,7 @@ class ImapWatcher:
         self._entropy = entropy
         self._offload = offload
         self._connect = connect
+        self._credentials = credentials
         self._limits = limits
         self._pace = pace
         self._on_read = on_read
@@ -82,7 +86,7 @@ class ImapWatcher:
         self._wanted = asyncio.Event()
         self._ended = asyncio.Event()
         self._ended.set()
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._failures_count = 0
         self._error: str | None = None
         #: Looks over the present or the last connection.
@@ -94,11 +98,11 @@ class ImapWatcher:
         """
         self._ended.clear()
         try:
-            while not self._is_stopping:
+            while not self._stopping.is_set():
                 try:
                     await self._watch()
                 except (AppError, OSError) as error:
-                    if not self._is_stopping:
+                    if not self._stopping.is_set():
                         await self._failed(error)
                         await self._pause(error)
         finally:
@@ -106,7 +110,7 @@ class ImapWatcher:
 
     async def stop(self) -> None:
         """Ends `run` after the set of mail that is being committed; cuts the connection when that takes too long."""
-        self._is_stopping = True
+        self._stopping.set()
         self.look_now()
         try:
             async with asyncio.timeout(self._limits.stop_within.total_seconds()):
@@ -128,7 +132,8 @@ class ImapWatcher:
         self._line = line = ImapLine(self._connect(self._source), worker, self._source.command_timeout)
         try:
             await self._check_account()
-            await line.call(line.session.open)
+            if not await done_before(self._stopping, log_in(self._credentials, line.open)):
+                return
             await self._intake.open(line)
             log.info("mailbox_connected", mailbox=self._name, account=account_of(self._source))
             await self._look_and_wait(line)
@@ -139,13 +144,13 @@ class ImapWatcher:
 
     async def _look_and_wait(self, line: ImapLine) -> None:
         whole_at = self._clock.monotonic()
-        while not self._is_stopping:
+        while not self._stopping.is_set():
             self._wanted.clear()
             is_whole = self._clock.monotonic() >= whole_at
             if is_whole:
                 whole_at = self._clock.monotonic() + self._pace.whole_every.total_seconds()
-            look = await self._intake.look(line, whole=is_whole, is_stopping=lambda: self._is_stopping)
-            if self._is_stopping:
+            look = await self._intake.look(line, whole=is_whole, is_stopping=self._stopping.is_set)
+            if self._stopping.is_set():
                 return
             await self._looked(look)
             if not self._wanted.is_set():

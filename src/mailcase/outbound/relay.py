@@ -7,12 +7,13 @@ Rules that hold here:
    server's answer a lost connection means `unknown`, before that `deferred` (L32).
 3. The certificate is always verified. A server that does not offer the STARTTLS that the settings ask for is an error
    before any credential is sent (S13).
-4. The password is read when it is needed and stands in no text that leaves this file (S16).
+4. Password and access token are had when they are needed and stand in no text that leaves this file (S16).
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ import aiosmtplib
 from mailcase.clock import Clock
 from mailcase.config.settings import Relay, Tls
 from mailcase.errors import AppError, TransientError
-from mailcase.log import get_logger, without_secret
+from mailcase.log import get_logger
+from mailcase.login.credentials import Bearer, Credential, Password, best_mechanism
+from mailcase.login.errors import LoginRefused
+from mailcase.login.logins import Credentials, log_in
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.outbound.verdicts import Verdicts, verdict
 from mailcase.outbound.wire import on_the_wire, one_line
@@ -60,14 +64,17 @@ class SmtpRelay:
         settings: Relay,
         *,
         clock: Clock,
+        credentials: Credentials | None,
         probe_after: timedelta = timedelta(seconds=10),
         reconnect_after: timedelta = timedelta(seconds=10),
     ) -> None:
-        """A connection that was idle for `probe_after` is tried before it is used. After a failed connect or login
-        nothing is tried for `reconnect_after`, so that a full outbox with a wrong password does not lock the account.
+        """`credentials` None: the relay wants no login. A connection that was idle for `probe_after` is tried before it
+        is used. After a failed connect or login nothing is tried for `reconnect_after`, so that a full outbox with a
+        wrong password does not lock the account.
         """
         self._settings = settings
         self._clock = clock
+        self._credentials = credentials
         self._probe_after = probe_after
         self._reconnect_after = reconnect_after
         self._outage_until = clock.monotonic()
@@ -119,21 +126,25 @@ class SmtpRelay:
         return smtp
 
     async def _log_in(self, smtp: aiosmtplib.SMTP) -> None:
-        settings = self._settings
-        if settings.user is None or settings.password is None:
+        if self._credentials is None:
             return
-        file = settings.password.path
         try:
-            password = settings.password.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _Unusable(one_line(f"the password file {file} cannot be read: {error}")) from error
+            await log_in(self._credentials, lambda credential: self._show(smtp, credential))
+        except AppError as error:
+            raise _Unusable(one_line(str(error))) from error
+
+    async def _show(self, smtp: aiosmtplib.SMTP, credential: Credential) -> None:
+        settings = self._settings
         try:
-            await smtp.login(settings.user, password)
+            if isinstance(credential, Password):
+                await smtp.login(credential.user, credential.secret)
+            else:
+                await _show_token(smtp, credential, settings)
         except (aiosmtplib.SMTPResponseException, ValueError) as error:
-            words = one_line(without_secret(_words(error), settings.user, password))
-            raise _Unusable(
-                f"{settings.host} refused the login of {settings.user}; check the user and {file}: {words}"
-            ) from None
+            # What is kept is one line that ends early: advice stands before what a server may say at length.
+            words = one_line(credential.cleaned(_words(error)))
+            message = f"{settings.host} refused the login of {credential.user}; {credential.advice}: {words}"
+            raise LoginRefused(message) from None
 
 
 class SmtpSession:
@@ -325,6 +336,20 @@ def _verified_context(ca_file: Path | None) -> ssl.SSLContext:
         except OSError as error:
             raise _Unusable(one_line(f"the authority file {ca_file} cannot be used: {error}")) from error
     return context
+
+
+async def _show_token(smtp: aiosmtplib.SMTP, bearer: Bearer, settings: Relay) -> None:
+    """AUTH XOAUTH2 or OAUTHBEARER. Raises SMTPResponseException, whose words are free of the token, when refused."""
+    mechanism = best_mechanism([name.upper() for name in smtp.server_auth_methods])
+    if mechanism is None:
+        raise ValueError("it takes no access tokens (neither XOAUTH2 nor OAUTHBEARER is offered)")
+    shown = bearer.initial_response(mechanism, host=settings.host, port=settings.port)
+    reply = await smtp.execute_command(b"AUTH", mechanism.value.encode(), base64.b64encode(shown))
+    if reply.code == 334:
+        # Why the token is refused; the refusal itself comes after one more answer (RFC 7628 s. 3.2.3).
+        reply = await smtp.execute_command(base64.b64encode(mechanism.last_answer))
+    if reply.code != 235:
+        raise aiosmtplib.SMTPAuthenticationError(reply.code, bearer.cleaned(reply.message, shown))
 
 
 def _words(error: Exception) -> str:
