@@ -18,7 +18,7 @@ from mailcase.login.credentials import Bearer
 from mailcase.login.logins import TokenCredentials
 from mailcase.outbound.port import Attempt
 from mailcase.outbound.relay import SmtpRelay
-from mailcase.store.rows import DeliveryState
+from mailcase.store.rows.outbox import DeliveryState
 
 BOTH = ("8BITMIME", "AUTH PLAIN XOAUTH2 OAUTHBEARER")
 ONLY_OAUTHBEARER = ("8BITMIME", "AUTH PLAIN OAUTHBEARER")
