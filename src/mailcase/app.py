@@ -33,6 +33,7 @@ from mailcase.inbound.control import ControlServer
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
+from mailcase.inbound.smtp_data import Room
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
 from mailcase.keyring import load_or_create
 from mailcase.mail.clues import own_address
@@ -122,6 +123,9 @@ class App:
         )
 
     def _listeners(self) -> dict[MailboxName, ListenerPart]:
+        limits = self.settings.limits
+        # A mail of the greatest size is always taken when it comes alone.
+        room = Room(max(limits.sessions_bytes, limits.message_bytes))
         parts: dict[MailboxName, ListenerPart] = {}
         for name, mailbox in self.settings.mailboxes.items():
             if not mailbox.is_enabled or not isinstance(mailbox.source, ListenerSource):
@@ -136,7 +140,8 @@ class App:
                     door=self._door,
                     clock=self.world.clock,
                     knows_recipient=partial(_is_among, own),
-                    limits=self.settings.limits,
+                    limits=limits,
+                    room=room,
                     instance=self.instance,
                 ),
                 presence=presence,
