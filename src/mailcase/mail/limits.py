@@ -22,4 +22,7 @@ PARAMETERS = 50
 FILENAME_BYTES = 120
 #: Characters of text, and of HTML, that are kept.
 TEXT = 1024 * 1024
+#: Bytes of one text part that are decoded: what TEXT characters may need in any charset, and that in any encoding.
+TEXT_BYTES = 4 * TEXT
+ENCODED_TEXT_BYTES = 13 * TEXT
 DEFECTS = 50
