@@ -83,10 +83,8 @@ class App:
         self.wakes = Wakes()
         self.book = AddressBook(settings)
         self.instance = _instance(settings)
-        self._reader = Reader(self.book, ring, instance=self.instance, key_lifetime=settings.limits.key_lifetime)
-        writer = NoticeWriter(
-            settings=settings, book=self.book, ring=ring, entropy=world.entropy, instance=self.instance
-        )
+        self._reader = Reader(self.book, ring, key_lifetime=settings.limits.key_lifetime)
+        writer = NoticeWriter(settings=settings, book=self.book, ring=ring, entropy=world.entropy)
         self._transactions = Transactions(
             store=store, settings=settings, writer=writer, clock=world.clock, wakes=self.wakes
         )
@@ -210,7 +208,7 @@ def _is_among(own: frozenset[str], address: str) -> bool:
 
 
 def _instance(settings: Settings) -> str:
-    """The name of this installation in its own mail: the domain of its first address."""
+    """The name of this installation in the greeting of its listeners: the domain of its first address."""
     addresses = [own.address for mailbox in settings.mailboxes.values() for own in mailbox.addresses]
     return addresses[0].rpartition("@")[2] if addresses else "mailcase.invalid"
 

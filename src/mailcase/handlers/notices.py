@@ -72,13 +72,11 @@ class NoticeWriter:
         book: AddressBook,
         ring: KeyRing,
         entropy: Entropy,
-        instance: str,
     ) -> None:
         self._settings = settings
         self._book = book
         self._ring = ring
         self._entropy = entropy
-        self._instance = instance
         self._templates = {
             own.address: templates_of(settings, own)
             for mailbox in settings.mailboxes.values()
@@ -266,8 +264,9 @@ class NoticeWriter:
         # Our signed case id stands beside the ids of the mails, so that threading holds where a provider has replaced
         # our Message-ID and Reply-To is plain.
         chain = (*seen[:-1], signing.thread_name(self._ring, case.id, domain), *seen[-1:])
+        message_id = f"{token(self._entropy)}.{case.id}@{domain}"
         return Letter(
-            message_id=f"{token(self._entropy)}.{case.id}@{domain}",
+            message_id=message_id,
             date=workspace.now,
             from_=Address(name=sender.name, address=sender.address),
             to=(Address(name=recipient.name, address=recipient.address),),
@@ -277,7 +276,7 @@ class NoticeWriter:
             html=html,
             in_reply_to=seen[-1] if seen else None,
             references=limit_references(chain),
-            instance=self._instance,
+            mark=signing.own_mark(self._ring, message_id),
             case_ref=reference(case.id),
         )
 

@@ -16,7 +16,7 @@ _PADDED = re.compile(rb"[^=]++=*+|=++|\Z")
 _LOOSE_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 #: Quoted-printable is decoded in blocks of whole lines: a list of all its soft breaks would cost thirty times the mail.
 _BLOCK_BYTES = 64 * 1024
-#: Lines that can hold data, or end it. Shorter ones, of which a hostile mail has millions, are not looked at one by one.
+#: Lines that can hold data, or end it; a hostile mail has millions of shorter ones.
 _UU_LINE = re.compile(rb"[^\r\n]{3,}+|(?<![^\r\n])`(?![^\r\n])")
 _UU_BEGIN = re.compile(rb"(?:\A|[\r\n])begin [^\r\n]*+")
 _UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
