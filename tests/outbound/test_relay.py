@@ -38,7 +38,7 @@ async def test_a_mail_arrives_byte_for_byte() -> None:
     assert sink.commands[0] == "EHLO desk.example.org"
 
 
-# R11: what the server does at which command (STARTTLS and AUTH: test_relay_tls.py; RSET and QUIT: below); the state that
+# R11: what the server does at which command (STARTTLS, AUTH: test_relay_tls.py; RSET, QUIT: below); the state that
 # must follow; whether the attempt was journaled by then.
 TABLE = [
     ("CONNECT", "421 4.3.2 busy", DEFERRED, False),
