@@ -31,7 +31,7 @@ from tests.servers.scripted_imap import (
 
 from mailcase.clock import SystemClock
 from mailcase.config.settings import AfterTaking, ImapSource, Limits
-from mailcase.store.rows import Outcome
+from mailcase.store.rows.inbox import Outcome
 
 OK = b"{tag} OK done\r\n"
 TRUTH = fetched(7) + OK

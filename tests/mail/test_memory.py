@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailcase.mail import limits, reading
+from mailcase.mail import limits, reading, transfer
 
 MIB = 1024 * 1024
 SIZE = 2 * MIB
@@ -78,3 +78,10 @@ def test_a_text_that_is_cut_in_the_middle_of_a_character_keeps_its_charset(chars
 
         assert line.strip() in message.text.splitlines()[-2]
         assert [defect for defect in message.defects if "charset" in defect] == []
+
+
+@pytest.mark.parametrize(("encoding", "piece", "data"), [("base64", b"QQ==", b"A"), ("x-uuencode", b"!00\r\n", b"A")])
+def test_more_pieces_than_any_mail_has_are_not_decoded(encoding: str, piece: bytes, data: bytes) -> None:
+    decoded = transfer.decode(piece * (limits.ENCODED_PIECES + 10), encoding)
+
+    assert decoded == data * limits.ENCODED_PIECES

@@ -5,6 +5,9 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import islice
+
+from mailcase.mail import limits
 
 _TOKEN = re.compile(r"[a-z0-9-]+")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -52,7 +55,7 @@ def _base64(data: bytes) -> bytes:
         except binascii.Error:
             pass
     # Pieces glued together, each with its padding; a letter too many; or something else behind the end.
-    pieces = (found.group() for found in _PADDED.finditer(data))
+    pieces = (found.group() for found in islice(_PADDED.finditer(data), limits.ENCODED_PIECES))
     decoded = bytearray(_base64_piece(next(pieces)))
     for piece in pieces:
         if _is_whole(piece):
@@ -82,7 +85,7 @@ def _is_whole(piece: bytes) -> bool:
 def _uuencode(data: bytes) -> bytes:
     begin = _UU_BEGIN.search(data)
     decoded = bytearray()
-    for found in _UU_LINE.finditer(data, begin.end() if begin else 0):
+    for found in islice(_UU_LINE.finditer(data, begin.end() if begin else 0), limits.ENCODED_PIECES):
         line = found.group()
         if line.strip() in (b"end", b"`"):
             break
