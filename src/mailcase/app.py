@@ -33,6 +33,7 @@ from mailcase.inbound.control import ControlServer
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
+from mailcase.inbound.smtp_data import Room
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
 from mailcase.keyring import load_or_create
 from mailcase.login.logins import Credentials, Logins
@@ -88,10 +89,8 @@ class App:
         self.logins = Logins(settings, clock=world.clock, entropy=world.entropy, offload=world.offload)
         self.book = AddressBook(settings)
         self.instance = _instance(settings)
-        self._reader = Reader(self.book, ring, instance=self.instance, key_lifetime=settings.limits.key_lifetime)
-        writer = NoticeWriter(
-            settings=settings, book=self.book, ring=ring, entropy=world.entropy, instance=self.instance
-        )
+        self._reader = Reader(self.book, ring, key_lifetime=settings.limits.key_lifetime)
+        writer = NoticeWriter(settings=settings, book=self.book, ring=ring, entropy=world.entropy)
         self._transactions = Transactions(
             store=store, settings=settings, writer=writer, clock=world.clock, wakes=self.wakes
         )
@@ -133,6 +132,9 @@ class App:
         )
 
     def _listeners(self) -> dict[MailboxName, ListenerPart]:
+        limits = self.settings.limits
+        # A mail of the greatest size is always taken when it comes alone.
+        room = Room(max(limits.sessions_bytes, limits.message_bytes))
         parts: dict[MailboxName, ListenerPart] = {}
         for name, mailbox in self.settings.mailboxes.items():
             if not mailbox.is_enabled or not isinstance(mailbox.source, ListenerSource):
@@ -147,7 +149,8 @@ class App:
                     door=self._door,
                     clock=self.world.clock,
                     knows_recipient=partial(_is_among, own),
-                    limits=self.settings.limits,
+                    limits=limits,
+                    room=room,
                     instance=self.instance,
                 ),
                 presence=presence,
@@ -217,7 +220,7 @@ def _is_among(own: frozenset[str], address: str) -> bool:
 
 
 def _instance(settings: Settings) -> str:
-    """The name of this installation in its own mail: the domain of its first address."""
+    """The name of this installation in the greeting of its listeners: the domain of its first address."""
     addresses = [own.address for mailbox in settings.mailboxes.values() for own in mailbox.addresses]
     return addresses[0].rpartition("@")[2] if addresses else "mailcase.invalid"
 

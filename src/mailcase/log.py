@@ -17,6 +17,8 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 VALUE_LIMIT = 500
+#: Characters of a traceback, from its end, where the error stands.
+_TRACEBACK_LIMIT = 20_000
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -54,9 +56,15 @@ def _escaped(character: str, *, keep_lines: bool) -> str:
 
 def _safe_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = safe_text(value, VALUE_LIMIT)
+        if isinstance(value, str):
+            event[key] = _safe_traceback(value) if key == "exception" else safe_text(value, VALUE_LIMIT)
     return event
+
+
+def _safe_traceback(text: str) -> str:
+    """The text of an error may come from outside too."""
+    lines = (safe_text(line, VALUE_LIMIT) for line in text[-_TRACEBACK_LIMIT:].split("\n"))
+    return "\n".join(lines)
 
 
 def _name_first(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -73,15 +81,15 @@ def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
         if stream.isatty()
         else structlog.processors.JSONRenderer(sort_keys=False)
     )
-    tail = [renderer] if stream.isatty() else [structlog.processors.format_exc_info, renderer]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
             _safe_values,
             _name_first,
-            *tail,
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stream),

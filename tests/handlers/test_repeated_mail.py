@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from tests.handlers.office import (
     BOB,
     MARIE,
@@ -61,6 +62,14 @@ async def test_EM_6_our_own_mail_is_known_by_its_mark_where_its_message_id_was_r
     row = await office.receives(acknowledgement.as_bytes())
 
     assert (row.outcome, row.reason) == (Outcome.OWN, "sent-by-us")
+
+
+@pytest.mark.parametrize("mark", ["example.org", "x1.1042@example.org aaaaaaaaaaaaaaaaaa"])
+async def test_EM_6_a_mark_that_we_did_not_sign_swallows_no_mail(office: Office, mark: str) -> None:
+    """S24: From our address and a header of ours are words that anybody can write."""
+    row = await office.receives(raw_mail(SUPPORT, to=SALES, headers=[("X-Mailcase-Instance", mark)]))
+
+    assert row.outcome is Outcome.NEW_CASE
 
 
 async def test_EM_6_a_stranger_with_a_message_id_of_ours_is_not_swallowed(office: Office) -> None:

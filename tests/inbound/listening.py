@@ -14,6 +14,7 @@ from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.inbound.accept import Door
 from mailcase.inbound.smtp import Listener
+from mailcase.inbound.smtp_data import Room
 from mailcase.store.port import Hook
 from mailcase.store.rows.inbox import MailFilter, MailRow
 from mailcase.store.sqlite import SqliteStore
@@ -78,6 +79,7 @@ async def desk(
         clock=clock,
         knows_recipient=knows_recipient,
         limits=limits or Limits(),
+        room=Room((limits or Limits()).sessions_bytes),
         instance="desk.example.org",
     )
     await listener.start()

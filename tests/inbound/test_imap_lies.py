@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.inbound.watched import QUICK, Watched
 from tests.servers.imap_servers import connect
-from tests.servers.scripted_imap import RAW, Answer, ScriptedImap, always, facts, fetched, uids_of
+from tests.servers.scripted_imap import RAW, ScriptedImap, always, bodies, fetched, in_turn, uids_of
 
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_errors import ImapBroken, ImapUnavailable
@@ -28,19 +28,6 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
     return tmp_path / "secret"
-
-
-def in_turn(*answers: bytes | None) -> Answer:
-    """These answers, one after the other, the last one for ever."""
-    left = list(answers)
-    return lambda _rest: left.pop(0) if len(left) > 1 else left[0]
-
-
-def bodies(answer: Answer) -> Answer:
-    """Answers so when mail is asked for, and rightly when only sizes are."""
-    return lambda rest: (
-        answer(rest) if "BODY" in rest else b"".join(facts(uid) for uid in uids_of(rest)) + b"{tag} OK done\r\n"
-    )
 
 
 class TestFetch:

@@ -20,6 +20,7 @@ from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError
 from mailcase.inbound.accept import Door
 from mailcase.inbound.smtp import Listener, has_bare_line_end, source_of
+from mailcase.inbound.smtp_data import Room
 from mailcase.store.port import Point
 from mailcase.store.rows.inbox import Outcome
 
@@ -402,6 +403,7 @@ async def test_a_port_that_is_taken_is_an_error_for_the_operator(tmp_path: Path)
             clock=SteppedClock(NOW),
             knows_recipient=lambda _address: True,
             limits=Limits(),
+            room=Room(0),
             instance="desk.example.org",
         )
 

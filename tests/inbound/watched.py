@@ -95,10 +95,14 @@ class Watched:
         await watcher.stop()
         await self._running.pop(watcher)
 
-    async def close(self) -> None:
-        """A clean end of all."""
+    async def close_watchers(self) -> None:
+        """A clean end of all watchers; the store can still be read."""
         for watcher in tuple(self._running):
             await self.stop(watcher)
+
+    async def close(self) -> None:
+        """A clean end of all."""
+        await self.close_watchers()
         await self.store.close()
 
     async def until_died(self, watcher: ImapWatcher) -> None:

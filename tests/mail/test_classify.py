@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.mail.samples import corpus, mail, read
 
@@ -9,12 +11,15 @@ from mailcase.mail import bounce, limits
 from mailcase.mail.classify import classify
 from mailcase.mail.kind import Classification, Kind
 from mailcase.mail.message import Message
+from mailcase.mail.signing import Key, KeyRing, own_mark
 
 OWN = frozenset({"desk@example.org"})
+RING = KeyRing(keys=(Key(id="aa", secret=b"s" * 32, created_at=datetime(2026, 5, 1, tzinfo=UTC)),))
+OTHERS = KeyRing(keys=(Key(id="aa", secret=b"o" * 32, created_at=datetime(2026, 5, 1, tzinfo=UTC)),))
 
 
 def kind_of(message: Message, envelope_from: str | None = None) -> Classification:
-    return classify(message, own_addresses=OWN, instance="mc-7", envelope_from=envelope_from)
+    return classify(message, own_addresses=OWN, ring=RING, envelope_from=envelope_from)
 
 
 def test_a_mail_from_a_person_is_human_and_may_be_answered() -> None:
@@ -80,7 +85,9 @@ def test_an_auto_reply_is_machine_written_and_never_answered(field: str) -> None
         "X-No-Archive: yes",
         "Return-Path: <paul@example.net>",
         "X-Auto-Response-Suppress: DR, RN, NRN",
-        "X-Mailcase-Instance: another",
+        "X-Mailcase-Instance: example.org",
+        f"X-Mailcase-Instance: {own_mark(OTHERS, 'a@example.org')}",
+        f"X-Mailcase-Instance: {own_mark(RING, 'a@example.org').replace('a@', 'b@')}",
         "In-Reply-To: <a@x>",
     ],
 )
@@ -208,7 +215,9 @@ def test_a_postmaster_may_be_a_person_but_is_not_answered() -> None:
     assert (found.kind, found.machine_written, found.may_answer) == (Kind.HUMAN, False, False)
 
 
-@pytest.mark.parametrize("field", ["X-Mailcase-Instance: MC-7", "X-Loop: <desk@example.org>"])
+@pytest.mark.parametrize(
+    "field", [f"X-Mailcase-Instance: {own_mark(RING, 'a@example.org')}", "X-Loop: <desk@example.org>"]
+)
 def test_our_own_mark_is_a_loop(field: str) -> None:
     """L24."""
     found = kind_of(mail("From: paul@example.net", field))
@@ -242,7 +251,7 @@ def report(actions: list[str]) -> Classification:
     raw = f"From: system@x.org\nContent-Type: message/delivery-status\n\n{text}".encode()
     message = mail("From: system@x.org", "Content-Type: message/delivery-status", body=text)
     found = bounce.read_bounce(message, raw)
-    return classify(message, own_addresses=OWN, instance="x", envelope_from=None, bounce=found)
+    return classify(message, own_addresses=OWN, ring=RING, envelope_from=None, bounce=found)
 
 
 @pytest.mark.parametrize(
@@ -266,8 +275,6 @@ def test_a_read_report_says_whether_it_is_a_bounce_or_a_delay(actions: list[str]
 def test_a_bounce_in_words_is_known_with_its_reading() -> None:
     message, raw = read("delivery-report-in-words"), corpus("delivery-report-in-words")
 
-    found = classify(
-        message, own_addresses=OWN, instance="x", envelope_from=None, bounce=bounce.read_bounce(message, raw)
-    )
+    found = classify(message, own_addresses=OWN, ring=RING, envelope_from=None, bounce=bounce.read_bounce(message, raw))
 
     assert found.kind is Kind.BOUNCE

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailcase.mail import bounce, charset, classify, limits, reading, transfer
+from mailcase.mail.signing import KeyRing
 from mailcase.mail.text import html_to_text
 
 pytestmark = pytest.mark.timeout(30)
@@ -71,7 +72,7 @@ def test_no_mail_takes_long(name: str) -> None:
 
     message = reading.read(raw)
     found = bounce.read_bounce(message, raw)
-    classify.classify(message, own_addresses=(), instance="x", envelope_from=None, bounce=found)
+    classify.classify(message, own_addresses=(), ring=KeyRing(keys=()), envelope_from=None, bounce=found)
 
     assert len(message.text) <= limits.TEXT
     assert len(message.headers) <= limits.HEADER_FIELDS

@@ -10,6 +10,7 @@ from tests.mail.samples import SAMPLES
 
 from mailcase.mail import bounce, classify, reading
 from mailcase.mail.kind import Bounce, Kind
+from mailcase.mail.signing import KeyRing
 
 MAILS = sorted(path for path in (SAMPLES / "mail-samples").glob("*") if path.suffix in (".eml", ".raw"))
 EXPECTED = SAMPLES / "bounces" / "expected.json"
@@ -57,7 +58,9 @@ def test_nine_of_ten_bounces_are_understood() -> None:
             continue
         is_right = status_classes(found) == sorted(recipient["status"][:1] for recipient in recipients)
         (right if is_right else wrong).append(name)
-        kind = classify.classify(message, own_addresses=(), instance="x", envelope_from=None, bounce=found).kind
+        kind = classify.classify(
+            message, own_addresses=(), ring=KeyRing(keys=()), envelope_from=None, bounce=found
+        ).kind
         assert found is None or kind in (Kind.BOUNCE, Kind.DELAY, Kind.RECEIPT), name
 
     assert len(right) >= 0.9 * (len(right) + len(wrong)), wrong

@@ -153,3 +153,31 @@ def test_a_local_part_that_servers_would_refuse_is_not_made() -> None:
 def test_a_key_does_not_show_its_secret() -> None:
     """S16."""
     assert "new" not in repr(RING)
+
+
+def test_a_mark_proves_that_we_wrote_the_mail() -> None:
+    """L24, S24."""
+    mark = signing.own_mark(RING, "x1.1042@example.org")
+
+    assert mark.startswith("x1.1042@example.org bb")
+    assert signing.is_own_mark(RING, mark)
+    assert signing.is_own_mark(KeyRing(keys=(OLD, NEW)), mark)
+
+
+def test_another_installation_of_the_same_name_makes_other_marks() -> None:
+    other = KeyRing(keys=(Key(id="bb", secret=b"other" * 8, created_at=NOW),))
+
+    assert not signing.is_own_mark(other, signing.own_mark(RING, "x1.1042@example.org"))
+
+
+@pytest.mark.parametrize("mark", ["", "example.org", "x@example.org", "x@example.org bbaaaaaaaaaaaaaaaa"])
+def test_a_mark_that_nobody_signed_is_none(mark: str) -> None:
+    assert not signing.is_own_mark(RING, mark)
+
+
+def test_a_reply_address_cannot_stand_for_a_mark() -> None:
+    local = signing.reply_address(RING, "desk@example.org", CASE).partition("@")[0]
+    tag = local.partition(".")[2]
+
+    assert not signing.is_own_mark(RING, f"{CASE} {tag}")
+    assert not signing.is_own_mark(RING, f"c{CASE} {tag}")

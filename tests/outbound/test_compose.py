@@ -55,7 +55,7 @@ def letter(
     case_ref: str | None = None,
     attachments: tuple[OutgoingAttachment, ...] = (),
     date: datetime = AT,
-    instance: str = "i1",
+    mark: str = "i1",
 ) -> Letter:
     return Letter(
         message_id=message_id,
@@ -70,7 +70,7 @@ def letter(
         in_reply_to=in_reply_to,
         references=references,
         auto_submitted=auto_submitted,
-        instance=instance,
+        mark=mark,
         case_ref=case_ref,
         attachments=attachments,
     )
@@ -193,10 +193,10 @@ def test_any_attachment_is_read_back_by_both_parsers(files: list[tuple[str, byte
     filename=nasty_text,
     id_=nasty_text,
     text=nasty_text,
-    instance=nasty_text,
+    mark=nasty_text,
 )
 def test_s4_no_field_can_add_a_header_or_end_the_headers(
-    subject: str, name: str, filename: str, id_: str, text: str, instance: str
+    subject: str, name: str, filename: str, id_: str, text: str, mark: str
 ) -> None:
     raw = raw_of(
         letter(
@@ -205,7 +205,7 @@ def test_s4_no_field_can_add_a_header_or_end_the_headers(
             references=(id_, "known@example.net"),
             in_reply_to=id_,
             text=text,
-            instance=instance,
+            mark=mark,
             auto_submitted=AutoSubmitted.REPLIED,
             attachments=(OutgoingAttachment(name=filename, type=filename, content=b"x"),),
         )
@@ -337,7 +337,7 @@ def test_short_ascii_text_stays_readable_and_all_other_text_is_encoded() -> None
 
 def test_mail_of_a_machine_says_so_and_keeps_bounces_coming() -> None:
     """L24; T31 needs the non-delivery report, so that one is not suppressed."""
-    read = classic(raw_of(letter(auto_submitted=AutoSubmitted.GENERATED, case_ref="1042-C", instance="i7")))
+    read = classic(raw_of(letter(auto_submitted=AutoSubmitted.GENERATED, case_ref="1042-C", mark="i7")))
 
     assert read["Auto-Submitted"] == "auto-generated"
     suppressed = read["X-Auto-Response-Suppress"].split(", ")

@@ -38,14 +38,17 @@ async def test_a_mail_arrives_byte_for_byte() -> None:
     assert sink.commands[0] == "EHLO desk.example.org"
 
 
-# R11: what the server does at which command; the state that must follow; whether the attempt was journaled by then.
+# R11: what the server does at which command (STARTTLS, AUTH: test_relay_tls.py; RSET, QUIT: below); the state that
+# must follow; whether the attempt was journaled by then.
 TABLE = [
     ("CONNECT", "421 4.3.2 busy", DEFERRED, False),
+    ("CONNECT", "450 4.3.2 not now", DEFERRED, False),
     ("CONNECT", "554 5.3.2 no mail here", DEFERRED, False),
     ("CONNECT", Act.DROP, DEFERRED, False),
     ("CONNECT", Act.SILENCE, DEFERRED, False),
     ("CONNECT", "nonsense", DEFERRED, False),
     ("EHLO", "421 4.3.2 busy", DEFERRED, False),
+    ("EHLO", "451 4.3.0 not now", DEFERRED, False),
     ("EHLO", "550 5.7.1 who are you", DEFERRED, False),
     ("EHLO", Act.DROP, DEFERRED, False),
     ("EHLO", Act.SILENCE, DEFERRED, False),
@@ -204,9 +207,14 @@ async def test_a_connection_that_lay_idle_is_probed_before_use() -> None:
         assert "RSET" in sink.commands
 
 
-@pytest.mark.parametrize("reply", ["421 4.4.2 idle for too long", "500 5.5.2 what", Act.DROP])
+@pytest.mark.parametrize(
+    "reply",
+    ["421 4.4.2 idle for too long", "451 4.3.0 later", "500 5.5.2 what", "354 what", "nonsense", Act.DROP, Act.SILENCE],
+)
 async def test_a_probe_that_fails_makes_a_new_connection(reply: Reply) -> None:
-    async with SmtpSink() as sink, relay_to(sink.port, probe_after=timedelta()).session() as session:
+    """R11, RSET."""
+    timeout = IMPATIENT if reply is Act.SILENCE else PATIENT
+    async with SmtpSink() as sink, relay_to(sink.port, timeout=timeout, probe_after=timedelta()).session() as session:
         await session.send(claimed(number=1), before_data=Journal())
         sink.script("RSET", reply)
 
@@ -225,6 +233,19 @@ async def test_a_connection_that_the_server_closed_between_mails_is_replaced() -
 
         assert states(attempts) == [SENT]
         assert [mail.raw for mail in sink.mails] == [RAW, RAW]
+
+
+@pytest.mark.parametrize("reply", ["421 4.3.2 busy", "451 4.3.0 later", "500 5.5.2 what", Act.DROP, Act.SILENCE])
+async def test_whatever_follows_the_goodbye_the_mail_is_sent(reply: Reply) -> None:
+    """R11, QUIT: nobody waits long for it."""
+    timeout = IMPATIENT if reply is Act.SILENCE else PATIENT
+    async with SmtpSink() as sink:
+        async with relay_to(sink.port, timeout=timeout).session() as session:
+            sink.script("QUIT", reply)
+            attempts = await session.send(claimed(), before_data=Journal())
+
+        assert states(attempts) == [SENT]
+        assert len(sink.mails) == 1
 
 
 @pytest.mark.parametrize("reply", ["421 4.7.0 enough mails for one connection", Act.DROP])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.outbound.outgoing import Journal, claimed
 from tests.servers.certificates import make_certificate, server_context
-from tests.servers.smtp_sink import SmtpSink
+from tests.servers.smtp_sink import Act, Reply, SmtpSink
 
 from mailcase.clock import SystemClock
 from mailcase.config.settings import Relay, SecretFile, Tls
@@ -42,6 +44,7 @@ async def send_one(
     ca_file: Path | None = None,
     password_file: Path | None = None,
     reconnect_after: timedelta = timedelta(),
+    patience: timedelta = timedelta(seconds=10),
     count: int = 1,
 ) -> Attempt:
     """Sends `count` mails, each with a new session of one relay; the last attempt."""
@@ -53,7 +56,7 @@ async def send_one(
         user="desk@example.org" if password_file else None,
         login=SecretFile(path=password_file) if password_file else None,
         helo="desk.example.org",
-        timeout=timedelta(seconds=10),
+        timeout=patience,
     )
     clock = SystemClock()
     credentials = None
@@ -83,6 +86,48 @@ async def test_a_refused_starttls_is_an_error_before_any_credential(password_fil
 
     assert attempt.state is DeliveryState.DEFERRED
     assert "454 4.7.0" in attempt.reply
+    assert [command for command in sink.commands if command.startswith(("AUTH", "MAIL"))] == []
+
+
+@pytest.mark.parametrize(
+    "reply", ["454 4.7.0 not now", "554 5.7.0 never", "421 4.3.2 busy", "354 what", "nonsense", Act.DROP, Act.SILENCE]
+)
+@pytest.mark.parametrize("verb", ["STARTTLS", "AUTH"])
+async def test_every_answer_before_the_mail_defers_it_and_the_next_one_goes_out(
+    verb: str, reply: Reply, password_file: Path, certificate: Path
+) -> None:
+    """R11: also 5xx, which here speaks of the connection or of the account, and not of the mail."""
+    patience = timedelta(seconds=0.3 if reply is Act.SILENCE else 10)
+    way = partial(send_one, tls=Tls.STARTTLS, ca_file=certificate, password_file=password_file)
+    async with SmtpSink(extensions=PLAIN, starttls=server_context(certificate)) as sink:
+        sink.script(verb, reply)
+        first = await way(sink.port, patience=patience)
+        commands_of_the_first = tuple(sink.commands)
+        second = await way(sink.port)
+
+    assert (first.state, second.state) == (DeliveryState.DEFERRED, DeliveryState.SENT)
+    assert [command for command in commands_of_the_first if command.startswith("MAIL")] == []
+    assert verb == "AUTH" or not any(command.startswith("AUTH") for command in commands_of_the_first)
+
+
+@pytest.mark.parametrize("tls", [Tls.TLS, Tls.STARTTLS])
+async def test_an_expired_certificate_is_refused(tls: Tls, tmp_path: Path, password_file: Path) -> None:
+    certificate = make_certificate(tmp_path, "IP:127.0.0.1", is_expired=True)
+    async with tls_sink(tls, certificate) as sink:
+        attempt = await send_one(sink.port, tls, ca_file=certificate, password_file=password_file)
+
+    assert attempt.state is DeliveryState.DEFERRED
+    assert "expired" in attempt.reply
+    assert [command for command in sink.commands if command.startswith(("AUTH", "MAIL"))] == []
+
+
+@pytest.mark.parametrize("tls", [Tls.TLS, Tls.STARTTLS])
+async def test_an_old_protocol_is_refused(tls: Tls, certificate: Path, password_file: Path) -> None:
+    """S13: TLS 1.0 and 1.1."""
+    async with tls_sink(tls, certificate, newest=ssl.TLSVersion.TLSv1_1) as sink:
+        attempt = await send_one(sink.port, tls, ca_file=certificate, password_file=password_file)
+
+    assert attempt.state is DeliveryState.DEFERRED
     assert [command for command in sink.commands if command.startswith(("AUTH", "MAIL"))] == []
 
 
@@ -196,8 +241,8 @@ async def test_the_password_is_read_at_each_connect_and_a_missing_file_is_named(
     assert with_it.state is DeliveryState.SENT
 
 
-def tls_sink(tls: Tls, certificate: Path) -> SmtpSink:
-    context = server_context(certificate)
+def tls_sink(tls: Tls, certificate: Path, *, newest: ssl.TLSVersion | None = None) -> SmtpSink:
+    context = server_context(certificate, newest=newest)
     if tls is Tls.TLS:
         return SmtpSink(extensions=PLAIN, tls=context)
     return SmtpSink(extensions=PLAIN, starttls=context)

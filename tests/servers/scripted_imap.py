@@ -1,4 +1,12 @@
-"""An IMAP server that says what a test tells it to, right or wrong."""
+"""An IMAP server that says what a test tells it to, right or wrong, whole or in pieces.
+
+    with ScriptedImap({"UID FETCH": in_turn(b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK\r\n", dribbled(...))}) as server:
+        ...
+        assert server.commands == [...]
+
+An answer is a function of the rest of the command line. What it returns is sent, with `{tag}` replaced: bytes (b"" is
+the server that hangs), `Pieces`, or None, which closes the connection.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +15,59 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
+from mailcase.clock import SystemClock
 from mailcase.config.settings import AfterTaking, ImapSource, SecretFile, Tls
 
-#: Gets the rest of the command line; what it returns is sent, with `{tag}` replaced. None closes the connection.
-Answer = Callable[[str], bytes | None]
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """An answer that does not come in one go, or not whole."""
+
+    text: bytes
+    size_bytes: int = 1 << 20
+    gap_seconds: float = 0.0
+    #: After so many bytes the connection is closed.
+    end_at: int | None = None
+
+
+Said = bytes | Pieces | None
+Answer = Callable[[str], Said]
+
+_CLOCK = SystemClock()
 RAW = b"From: ann@example.org\r\nSubject: printer\r\n\r\nIt smokes.\r\n"
 
 
-def always(text: bytes | None) -> Answer:
+def always(text: Said) -> Answer:
     """The same answer every time."""
     return lambda _rest: text
+
+
+def in_turn(*answers: Said) -> Answer:
+    """These answers, one after the other, the last one for ever."""
+    left = list(answers)
+    return lambda _rest: left.pop(0) if len(left) > 1 else left[0]
+
+
+def bodies(answer: Answer) -> Answer:
+    """Answers so when mail is asked for, and rightly when only sizes are."""
+    return lambda rest: (
+        answer(rest) if "BODY" in rest else b"".join(facts(uid) for uid in uids_of(rest)) + b"{tag} OK done\r\n"
+    )
+
+
+def dribbled(text: bytes, *, gap_seconds: float = 0.002) -> Pieces:
+    """A byte at a time."""
+    return Pieces(text=text, size_bytes=1, gap_seconds=gap_seconds)
+
+
+def cut(text: bytes, at: int) -> Pieces:
+    """Only so many bytes, then the end of the connection."""
+    return Pieces(text=text, end_at=at)
 
 
 def fetched(uid: int, raw: bytes = RAW) -> bytes:
@@ -75,7 +120,9 @@ class ScriptedImap:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
-        self.connections_count = 0
+        #: When each connection was made, by the monotonic clock.
+        self.connected_at: list[float] = []
+        self._closing = threading.Event()
         #: Every command line without its tag, in their order.
         self.commands: list[str] = []
 
@@ -101,6 +148,20 @@ class ScriptedImap:
         """The same with mail to be moved."""
         return replace(self.source(secret), after=AfterTaking.MOVE)
 
+    @property
+    def connections_count(self) -> int:
+        return len(self.connected_at)
+
+    def count(self, command: str) -> int:
+        """How often it was heard."""
+        return sum(line.startswith(command) for line in tuple(self.commands))
+
+    def hang_up(self) -> None:
+        """Closes every connection, as a server does that is started anew."""
+        for sock in self._open:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
     def __enter__(self) -> ScriptedImap:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
@@ -108,16 +169,17 @@ class ScriptedImap:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for sock in (self._listener, *self._open):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        self._closing.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
         self._listener.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 connection, _address = self._listener.accept()
-                self.connections_count += 1
+                self.connected_at.append(_CLOCK.monotonic())
                 self._open.append(connection)
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -127,20 +189,32 @@ class ScriptedImap:
             idle_tag = asked_tag = b""
             for line in lines:
                 if line == b"DONE\r\n":
-                    connection.sendall(idle_tag + b" OK\r\n")
+                    connection.sendall(idle_tag + b" OK done\r\n")
                     continue
                 tag, _, command = line.rstrip(b"\r\n").partition(b" ")
                 if asked_tag:
                     tag, command = asked_tag, b"CONTINUE " + line.rstrip(b"\r\n")
-                answer = self._answer(command.decode())
-                if answer is None:
-                    return
+                said = self._answer(command.decode())
                 if command == b"IDLE":
                     idle_tag = tag
-                asked_tag = tag if answer.startswith(b"+") and command != b"IDLE" else b""
-                connection.sendall(answer.replace(b"{tag}", tag))
+                is_asked = isinstance(said, bytes) and said.startswith(b"+") and command != b"IDLE"
+                asked_tag = tag if is_asked else b""
+                if said is None or not self._say(connection, said, tag):
+                    return
 
-    def _answer(self, command: str) -> bytes | None:
+    def _say(self, connection: socket.socket, said: bytes | Pieces, tag: bytes) -> bool:
+        """Whether the connection goes on."""
+        if isinstance(said, bytes):
+            connection.sendall(said.replace(b"{tag}", tag))
+            return True
+        text = said.text.replace(b"{tag}", tag)[: said.end_at]
+        for at in range(0, len(text), said.size_bytes):
+            connection.sendall(text[at : at + said.size_bytes])
+            if said.gap_seconds and self._closing.wait(said.gap_seconds):
+                return False
+        return said.end_at is None
+
+    def _answer(self, command: str) -> Said:
         self.commands.append(command)
         found = re.match(r"(UID )?\w+", command)
         assert found is not None, command

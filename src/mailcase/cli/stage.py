@@ -30,6 +30,7 @@ from mailcase.core.case import MailboxName, MailId
 from mailcase.errors import AppError, CommandRefused
 from mailcase.inbound.protocol import Json, Request
 from mailcase.inbound.smtp import Listener
+from mailcase.inbound.smtp_data import Room
 from mailcase.store.rows.inbox import Accepted, NewMail
 from mailcase.store.rows.mailboxes import FolderState
 
@@ -236,5 +237,6 @@ def _sink_listener(sink: Sink, clock: SteppedClock) -> Listener:
         clock=clock,
         knows_recipient=lambda _address: True,
         limits=Limits(),
+        room=Room(Limits().sessions_bytes),
         instance="sink.example",
     )

@@ -269,6 +269,8 @@ class Limits:
     stop_within: timedelta = timedelta(seconds=10)
     sessions: int = 50
     sessions_per_address: int = 20
+    #: Memory for all mails that listeners are receiving; over it a client is asked to come again.
+    sessions_bytes: int = 100 * 1024 * 1024
     recipients: int = 100
     session_for: timedelta = timedelta(minutes=10)
     session_idle: timedelta = timedelta(seconds=60)

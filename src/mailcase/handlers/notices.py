@@ -39,11 +39,10 @@ class NoticeWriter:
         book: AddressBook,
         ring: KeyRing,
         entropy: Entropy,
-        instance: str,
     ) -> None:
         self._limits = settings.limits
         self._book = book
-        self._post = Post(settings=settings, ring=ring, entropy=entropy, instance=instance)
+        self._post = Post(settings=settings, ring=ring, entropy=entropy)
         self._templates = {
             own.address: templates_of(settings, own)
             for mailbox in settings.mailboxes.values()

@@ -51,11 +51,10 @@ class Recipient:
 class Post:
     """Makes letters and posts them."""
 
-    def __init__(self, *, settings: Settings, ring: KeyRing, entropy: Entropy, instance: str) -> None:
+    def __init__(self, *, settings: Settings, ring: KeyRing, entropy: Entropy) -> None:
         self._outgoing = settings.outgoing
         self._ring = ring
         self._entropy = entropy
-        self._instance = instance
 
     def letter(
         self,
@@ -75,8 +74,9 @@ class Post:
         # Our signed case id stands beside the ids of the mails, so that threading holds where a provider has replaced
         # our Message-ID and Reply-To is plain.
         chain = (*seen[:-1], signing.thread_name(self._ring, case.id, domain), *seen[-1:])
+        message_id = f"{token(self._entropy)}.{case.id}@{domain}"
         return Letter(
-            message_id=f"{token(self._entropy)}.{case.id}@{domain}",
+            message_id=message_id,
             date=workspace.now,
             from_=Address(name=sender.name, address=sender.address),
             to=(Address(name=recipient.name, address=recipient.address),),
@@ -87,7 +87,7 @@ class Post:
             in_reply_to=answers or (seen[-1] if seen else None),
             references=limit_references(chain),
             auto_submitted=auto_submitted,
-            instance=self._instance,
+            mark=signing.own_mark(self._ring, message_id),
             case_ref=reference(case.id),
             attachments=tuple(attachments),
         )

@@ -61,10 +61,9 @@ class ReadMail:
 class Reader:
     """Turns claimed rows into `ReadMail`; knows the address book and the keys, nothing that changes."""
 
-    def __init__(self, book: AddressBook, ring: KeyRing, *, instance: str, key_lifetime: timedelta) -> None:
+    def __init__(self, book: AddressBook, ring: KeyRing, *, key_lifetime: timedelta) -> None:
         self._book = book
         self._ring = ring
-        self._instance = instance
         self._key_lifetime = key_lifetime
 
     def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
@@ -78,7 +77,7 @@ class Reader:
             classification=classify.classify(
                 message,
                 own_addresses=self._book.own_addresses,
-                instance=self._instance,
+                ring=self._ring,
                 envelope_from=claimed.envelope_from,
                 bounce=report,
             ),

@@ -5,7 +5,8 @@ Rules that hold here:
    limits what is taken (L3).
 2. The cursor never passes a mail that is on the server and not committed. What lies below it is found again by a look
    at the whole folder: a UID that came late, a move that failed.
-3. The server hears of it only after the commit (L11).
+3. The server hears of it only after the commit (L11); of what an earlier life committed, only after its bytes have been
+   compared, because a number may stand for another mail by now.
 4. A look is complete when every UID that it found is committed; only then may anybody say what has been read through.
 """
 
@@ -49,6 +50,8 @@ class Look:
     seen_at: datetime
     #: UIDs that the server lists and does not give; empty: the look is complete.
     unread: tuple[int, ...]
+    #: Mails committed.
+    taken_count: int
 
 
 class Intake:
@@ -69,6 +72,9 @@ class Intake:
         self._folder: FolderState | None = None
         #: UIDs of this UIDVALIDITY that are committed and acknowledged, or left alone.
         self._settled: set[int] = set()
+        #: UIDs whose mail has been compared with its row over this connection, and is waiting to be acknowledged.
+        self._compared: set[int] = set()
+        self._taken_count = 0
         #: How often the server failed to give a mail: such a one is asked for last and alone (L5).
         self._failures: dict[int, int] = {}
 
@@ -78,6 +84,7 @@ class Intake:
         status = await line.call(partial(line.session.select, self._source.folder, is_read_only=is_read_only))
         states = await self._store.folder_states(self._mailbox)
         self._folder = next((state for state in states if state.folder == self._source.folder), None)
+        self._compared.clear()
         if status.uidvalidity != self._uidvalidity:
             self._uidvalidity = status.uidvalidity
             self._settled.clear()
@@ -105,6 +112,7 @@ class Intake:
         Raises ImapUnavailable, ImapBroken, StoreUnavailable; what was committed until then stays so.
         """
         seen_at = self._clock.now()
+        self._taken_count = 0
         folder = self._folder or await self._first_contact(line, seen_at)
         self._folder = folder
         is_renumbered = self._is_renumbered(folder)
@@ -119,7 +127,7 @@ class Intake:
             await self._pass_over_gone(line, progress)
         await self._commit((), progress, is_end=not progress.unread)
         await self._acknowledge_known(line, known)
-        return Look(seen_at=seen_at, unread=progress.unread)
+        return Look(seen_at=seen_at, unread=progress.unread, taken_count=self._taken_count)
 
     async def _list(self, line: ImapLine, folder: FolderState, *, whole: bool) -> tuple[int, ...]:
         if not whole:
@@ -212,6 +220,8 @@ class Intake:
             progress.done(mail.uid for mail in mails)
             await self._commit(rows, progress)
             taken += [mail.uid for mail in mails]
+        self._taken_count += len(taken)
+        self._compared.update(taken)
         await self._acknowledge(line, sorted(taken))
 
     def _sorted_out(
@@ -291,8 +301,8 @@ class Intake:
             self._failures[uid] = self._failures.get(uid, 0) + 1
 
     async def _repeated(self, mails: Sequence[FetchedMail]) -> frozenset[int]:
-        """UIDs of those mails whose very bytes this mailbox has taken under another UID."""
-        digests: Mapping[int, str] = {mail.uid: hashlib.sha256(mail.raw).hexdigest() for mail in mails}
+        """UIDs of those mails whose very bytes this mailbox has taken before."""
+        digests: Mapping[int, str] = {mail.uid: _digest(mail.raw) for mail in mails}
         known = await self._store.knows_content(self._mailbox, tuple(digests.values()))
         return frozenset(uid for uid, digest in digests.items() if digest in known)
 
@@ -326,7 +336,25 @@ class Intake:
         outstanding = await self._acknowledger.outstanding(line, ours)
         self._settled.update(known.keys() - set(outstanding))
         for uids in in_portions(outstanding, PORTION):
-            await self._acknowledge(line, uids)
+            await self._compare(line, [uid for uid in uids if uid not in self._compared])
+            await self._acknowledge(line, [uid for uid in uids if uid in self._compared])
+
+    async def _compare(self, line: ImapLine, uids: Sequence[int]) -> None:
+        """A server that makes a folder anew and numbers it as before (against RFC 3501 s. 2.3.1.1) has other mail
+        behind numbers that we know. Such a mail is taken under its number and its content.
+        """
+        facts = await line.call(partial(line.session.facts, uids))
+        for some in self._sets([fact for fact in facts if not self._is_too_large(fact)]):
+            mails = await self._fetch(line, some)
+            known = await self._repeated(mails)
+            others = [self._row(mail, Outcome.PENDING, raw=mail.raw) for mail in mails if mail.uid not in known]
+            if others:
+                log.warning(
+                    "uid_used_again", mailbox=self._mailbox, folder=self._source.folder, mails_count=len(others)
+                )
+                await self._door.accept([replace(row, source=f"{row.source}:{_digest(row.raw)}") for row in others])
+                self._taken_count += len(others)
+            self._compared.update(mail.uid for mail in mails)
 
     async def _acknowledge(self, line: ImapLine, uids: Sequence[int]) -> None:
         if await self._acknowledger.acknowledge(line, uids):
@@ -356,3 +384,7 @@ class Intake:
 
     def _source_key(self, uid: int) -> str:
         return f"imap:{self._source.folder}:{self._uidvalidity}:{uid}"
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -9,7 +9,8 @@ Rules that hold here:
 4. A mail has arrived when one of the configured relays took it from outside, else when we did (DESIGN 8, Windows).
 5. An unknown recipient is refused in the dialogue; no bounce is ever written.
 6. LMTP takes one recipient per transaction, `452` to the next: aiosmtpd gives one reply per mail (FACTS A2).
-7. Every connection has limits: number, per address, life, silence, recipients, line length and size (FACTS A3-A5).
+7. Every connection has limits: number, per address, life, silence, recipients, line length and size (FACTS A3-A5);
+   all mails on their way in share one room.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.inbound.accept import Accepts
+from mailcase.inbound.smtp_data import Content, Refusal, Room
 from mailcase.log import get_logger
 from mailcase.mail import received
 from mailcase.store.rows.inbox import Accepted, NewMail
@@ -68,14 +70,16 @@ class Listener:
         clock: Clock,
         knows_recipient: Callable[[str], bool],
         limits: Limits,
+        room: Room,
         instance: str,
     ) -> None:
-        """`knows_recipient` gets each address as the client gave it, tags included. `instance` is the name in the
-        banner.
+        """`knows_recipient` gets each address as the client gave it, tags included. `room` is shared by all listeners.
+        `instance` is the name in the banner.
         """
         self._mailbox = mailbox
         self._source = source
         self._limits = limits
+        self._room = room
         self._instance = instance
         self._hooks = _Hooks(mailbox, source, door, clock, knows_recipient, limits)
         self._server: asyncio.Server | None = None
@@ -134,7 +138,7 @@ class Listener:
             log.warning("smtp_session_refused", mailbox=self._mailbox, peer=peer, session_count=count)
             return None
         kind = _LmtpConversation if self._source.kind is ListenerKind.LMTP else _Conversation
-        conversation = kind(self._hooks, limits, self._instance, peer, self._forget)
+        conversation = kind(self._hooks, limits, self._room, self._instance, peer, self._forget)
         self._conversations.add(conversation)
         self._count_by_peer[peer] += 1
         return conversation
@@ -182,7 +186,13 @@ class _Conversation(SMTP):
     greeting_name = "ESMTP"
 
     def __init__(
-        self, hooks: _Hooks, limits: Limits, instance: str, peer: str, on_gone: Callable[[_Conversation], None]
+        self,
+        hooks: _Hooks,
+        limits: Limits,
+        room: Room,
+        instance: str,
+        peer: str,
+        on_gone: Callable[[_Conversation], None],
     ) -> None:
         super().__init__(
             hooks,
@@ -198,6 +208,7 @@ class _Conversation(SMTP):
         self.unknown_count = 0
         self._hooks = hooks
         self._limits = limits
+        self._room = room
         self._on_gone = on_gone
         self._connection: asyncio.Transport | None = None
         self._farewell: str | None = None
@@ -262,15 +273,34 @@ class _Conversation(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:
         """Takes a mail; afterwards nothing of it is left, also when it failed."""
-        self.phase = _Phase.DATA
         try:
-            await super().smtp_DATA(arg)
+            await self._take_mail(arg)
         finally:
             self.phase = _Phase.COMMANDS
             self.envelope = Envelope()
         if not self._last_reply.startswith("250"):
             log.warning("smtp_mail_refused", mailbox=self._hooks.mailbox, peer=self.peer, reply=self._last_reply)
         self._say_farewell()
+
+    async def _take_mail(self, arg: str) -> None:
+        """In place of the library's way, which keeps each line for itself."""
+        if await self.check_helo_needed():
+            return
+        if self.envelope is None or not self.envelope.rcpt_tos or arg:
+            await self.push("501 5.5.4 DATA takes no argument" if arg else "503 5.5.1 no recipient yet")
+            return
+        self.phase = _Phase.DATA
+        await self.push("354 go ahead, end with a dot on a line of its own")
+        limits = self._limits
+        with Content(self._room, limit_bytes=limits.message_bytes, line_bytes=self.line_length_limit) as content:
+            try:
+                taken = await content.read(self._reader)
+            except asyncio.CancelledError:
+                # So the library says that the client has gone.
+                self._writer.close()
+                raise
+            reply = taken.value if isinstance(taken, Refusal) else await self._hooks.take(self, self.envelope, taken)
+            await self.push(reply)
 
 
 class _LmtpConversation(_Conversation, LMTP):
@@ -327,9 +357,8 @@ class _Hooks:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
-    async def handle_DATA(self, server: _Conversation, _session: Session, envelope: Envelope) -> str:
+    async def take(self, server: _Conversation, envelope: Envelope, raw: bytes) -> str:
         """A complete mail: commits it, then acknowledges."""
-        raw = envelope.original_content or b""
         if self.kind is ListenerKind.SMTP and has_bare_line_end(raw):
             return _BARE_LINE_END
         server.phase = _Phase.COMMIT

@@ -32,6 +32,9 @@ from mailcase.wakes import done_before
 
 log = get_logger()
 
+#: Hints of the server that may be followed by nothing before they are followed more slowly.
+_HINTS_BELIEVED = 3
+
 #: Makes a session that is not connected yet.
 SessionFactory = Callable[[ImapSource], ImapSession]
 
@@ -91,6 +94,8 @@ class ImapWatcher:
         self._error: str | None = None
         #: Looks over the present or the last connection.
         self._looks_count = 0
+        #: Hints in a row after which there was nothing new.
+        self._empty_hints_count = 0
 
     async def run(self) -> None:
         """Returns only after `stop`. What goes wrong with the mailbox or the store is logged and tried again; anything
@@ -154,8 +159,21 @@ class ImapWatcher:
                 return
             await self._looked(look)
             if not self._wanted.is_set():
-                wait = partial(line.session.wait_for_mail, self._source.poll_every)
-                await line.call(wait, extra=self._source.poll_every)
+                await self._wait_for_mail(line, look)
+
+    async def _wait_for_mail(self, line: ImapLine, look: Look) -> None:
+        """A server that has news all the time, and never any mail, is not asked without a pause (R9)."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        wait = partial(line.session.wait_for_mail, self._source.poll_every)
+        await line.call(wait, extra=self._source.poll_every)
+        is_hint = now() - began < self._pace.first_pause.total_seconds() and not self._wanted.is_set()
+        self._empty_hints_count = self._empty_hints_count + 1 if is_hint and not look.taken_count else 0
+        excess = self._empty_hints_count - _HINTS_BELIEVED
+        if excess > 0:
+            await self._sleep(
+                _doubled(self._pace.first_pause, excess, min(self._pace.longest_pause, self._source.poll_every))
+            )
 
     async def _check_account(self) -> None:
         """The account of the first contact is recorded; another one is refused before anything is read (L10)."""
@@ -221,13 +239,21 @@ class ImapWatcher:
         first = self._pace.refused_pause if isinstance(error, PermanentError) else self._pace.first_pause
         # Where looking succeeds and only waiting does not, mail is found as soon as without IDLE.
         longest = min(self._pace.longest_pause, self._source.poll_every if self._looks_count else timedelta.max)
-        # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
-        pause = min(first * 2 ** min(self._failures_count - 1, 20), longest)
+        await self._sleep(_doubled(first, self._failures_count, longest))
+
+    async def _sleep(self, pause: timedelta) -> None:
+        """Half of it at least, unless woken."""
         seconds = pause.total_seconds() * (1 + self._entropy.uniform()) / 2
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wanted.wait()
         self._wanted.clear()
+
+
+def _doubled(first: timedelta, count: int, longest: timedelta) -> timedelta:
+    """The pause after `count` failures in a row."""
+    # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
+    return min(first * (1 << min(count - 1, 20)), longest)
 
 
 def _without_numbers(text: str) -> str:

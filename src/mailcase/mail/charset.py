@@ -83,26 +83,26 @@ _BELIEVED = 20
 _REPLACEMENT = "\ufffd"
 
 
-def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
+def decode(data: bytes, declared: str | None = None, *, is_whole: bool = True) -> tuple[str, str | None]:
     """The text, and what was unusual about reading it: None when the declared charset, or UTF-8 without one, was right.
 
-    The text holds no lone surrogates.
+    The text holds no lone surrogates. Not `is_whole`: the data was cut, maybe in the middle of a character.
     """
     for bom, charset in _BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(charset, "replace"), None
     if not declared:
-        text, charset = _detect(data)
+        text, charset = _detect(data, is_whole=is_whole)
         return text, None if charset == "utf-8" else f"no charset, read as {charset}"
     codec = codec_of(declared)
     problem = "unknown" if codec is None else "does not fit"
     if codec is not None and not (codec == "utf-8" and _ISO_2022_ESCAPE.search(data)):
-        if (strict := _strict(data, codec)) is not None:
+        if (strict := _strict(data, codec, is_whole=is_whole)) is not None:
             lied = codec == "utf-8" and "utf" not in declared.lower() and not data.isascii()
             return strict, f"charset {_shown(declared)} read as {codec}" if lied else None
         if codec in _MULTI_BYTE and (nearly := _nearly(data, codec)) is not None:
             return nearly, f"charset {_shown(declared)} with broken characters replaced"
-    text, charset = _detect(data)
+    text, charset = _detect(data, is_whole=is_whole)
     return text, f"charset {_shown(declared)} {problem}, read as {charset}"
 
 
@@ -117,23 +117,23 @@ def codec_of(charset: str) -> str | None:
     return None if codec in _NOT_CHARSETS else codec
 
 
-def _detect(data: bytes) -> tuple[str, str]:
+def _detect(data: bytes, *, is_whole: bool) -> tuple[str, str]:
     if _ISO_2022_ESCAPE.search(data):
         for codec in _ISO_2022:
-            if (text := _strict(data, codec)) is not None:
+            if (text := _strict(data, codec, is_whole=is_whole)) is not None:
                 return text, codec
-    if (text := _strict(data, "utf-8")) is not None:
+    if (text := _strict(data, "utf-8", is_whole=is_whole)) is not None:
         return text, "utf-8"
     if (text := _nearly(data, "utf-8")) is not None:
         return text, "utf-8 with broken characters replaced"
-    if (text := _strict(data, "cp1252")) is not None:
+    if (text := _strict(data, "cp1252", is_whole=is_whole)) is not None:
         return text, "cp1252"
     return data.decode("cp1252", "replace"), "cp1252 with unknown bytes replaced"
 
 
-def _strict(data: bytes, codec: str) -> str | None:
+def _strict(data: bytes, codec: str, *, is_whole: bool) -> str | None:
     try:
-        text = data.decode(codec)
+        text = data.decode(codec) if is_whole else codecs.getincrementaldecoder(codec)().decode(data)
         if codec in ("utf-7", "utf_7"):
             text.encode("utf-8")  # the one codec that lets lone surrogates through
     except (UnicodeError, LookupError):

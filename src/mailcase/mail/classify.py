@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mailcase.mail import limits
 from mailcase.mail.kind import Bounce, Classification, Kind
 from mailcase.mail.message import Message
+from mailcase.mail.signing import KeyRing, is_own_mark
 
 INSTANCE_HEADER = "x-mailcase-instance"
 
@@ -91,7 +92,7 @@ class _Mail:
     #: The values of each header; the rules ask for thirty of them.
     headers: Mapping[str, Sequence[str]]
     own_addresses: frozenset[str]
-    instance: str
+    ring: KeyRing
     envelope_from: str | None
     bounce: Bounce | None
 
@@ -113,13 +114,14 @@ def classify(
     message: Message,
     *,
     own_addresses: Collection[str],
-    instance: str,
+    ring: KeyRing,
     envelope_from: str | None,
     bounce: Bounce | None = None,
 ) -> Classification:
     """The kind and the two answers, each with its evidence. The first rule that holds names the kind.
 
-    `own_addresses` are in lower case. `envelope_from` is None when the transport did not tell, "" for the null sender.
+    `own_addresses` are in lower case; `ring` tells our marks from those of others. `envelope_from` is None when the
+    transport did not tell, "" for the null sender.
     `bounce` is what `read_bounce` found; only with it bounces without a report, and delays, are known as such.
     """
     headers: dict[str, list[str]] = {}
@@ -129,7 +131,7 @@ def classify(
         message=message,
         headers=headers,
         own_addresses=frozenset(own_addresses),
-        instance=instance,
+        ring=ring,
         envelope_from=envelope_from,
         bounce=bounce,
     )
@@ -147,7 +149,7 @@ def _no_evidence(message: Message) -> tuple[str, ...]:
 
 
 def _loop(mail: _Mail) -> Iterator[_Finding]:
-    marks = [value for value in mail.all(INSTANCE_HEADER) if value.lower() == mail.instance.lower()]
+    marks = [value for value in mail.all(INSTANCE_HEADER) if is_own_mark(mail.ring, value)]
     if marks:
         yield _Finding(Kind.LOOP, f"X-Mailcase-Instance: {marks[0]}")
     for value in mail.all("x-loop"):

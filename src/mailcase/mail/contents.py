@@ -54,7 +54,7 @@ def sort_out(raw: bytes, leaves: Sequence[Part], defects: list[str]) -> Contents
     HTML is turned into text only where no plain text stands for it in the same multipart/alternative.
     """
     shown = [leaf for leaf in leaves if _is_shown(leaf)]
-    decoded = [(leaf, _decoded(raw, leaf, defects)) for leaf in shown]
+    decoded = _all_decoded(raw, shown, defects)
     spoken_for = {
         id(container)
         for leaf, content in decoded
@@ -88,15 +88,36 @@ def _is_shown(leaf: Part) -> bool:
     return leaf.filename is None or not leaf.inside
 
 
+def _all_decoded(raw: bytes, shown: Sequence[Part], defects: list[str]) -> list[tuple[Part, str]]:
+    """Each part with its text, until so much text of its type is there that the rest would be cut off anyway."""
+    lengths = dict.fromkeys(_TEXT_TYPES, 0)
+    decoded: list[tuple[Part, str]] = []
+    for leaf in shown:
+        content = ""
+        if lengths[leaf.type] > limits.TEXT:
+            defects.append(f"{leaf.type} too long, cut")
+        else:
+            content = _decoded(raw, leaf, defects)
+        lengths[leaf.type] += len(content) + 1
+        decoded.append((leaf, content))
+    return decoded
+
+
 def _decoded(raw: bytes, leaf: Part, defects: list[str]) -> str:
-    data = transfer.decode(raw[leaf.start : leaf.end], leaf.encoding)
+    """The text of a part. What is cut off is never decoded: 25 MB of text can become a gigabyte of characters."""
+    end = min(leaf.end, leaf.start + limits.ENCODED_TEXT_BYTES)
+    data = transfer.decode(raw[leaf.start : end], leaf.encoding)
+    is_whole = end == leaf.end and len(data) <= limits.TEXT_BYTES
+    data = data[: limits.TEXT_BYTES]
     declared = leaf.parameters.get("charset")
     if not declared and leaf.type == "text/html" and (meta := _META_CHARSET.search(data, 0, _META_WITHIN)):
         declared = meta.group(1).decode("ascii")
-    content, defect = charset.decode(data, declared)
+    content, defect = charset.decode(data, declared, is_whole=is_whole)
     if defect:
         defects.append(defect)
-    content = _cut(content, leaf.type, defects)
+    if not is_whole or len(content) > limits.TEXT:
+        defects.append(f"{leaf.type} too long, cut")
+        content = content[: limits.TEXT]
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
     # Each is the fast one for its kind of text.

@@ -24,4 +24,9 @@ PARAMETERS = 50
 FILENAME_BYTES = 120
 #: Characters of text, and of HTML, that are kept.
 TEXT = 1024 * 1024
+#: Bytes of one text part that are decoded: what TEXT characters may need in any charset, and that in any encoding.
+TEXT_BYTES = 4 * TEXT
+ENCODED_TEXT_BYTES = 13 * TEXT
+#: Pieces of base64, each with its padding, and uuencoded lines of one part: as many as a mail has of usual length.
+ENCODED_PIECES = 500_000
 DEFECTS = 50

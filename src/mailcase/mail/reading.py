@@ -6,6 +6,7 @@ The structure is found by scanning over the bytes (`structure.py`); no attachmen
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 
 from mailcase.mail import addresses, contents, dates, headers, limits, structure, transfer
@@ -70,6 +71,10 @@ _FINGERPRINTED = (
 )
 
 
+#: The body is taken in pieces: a large mail is not copied whole for its line ends.
+_PIECE_BYTES = 1024 * 1024
+
+
 def _fingerprint(raw: bytes, block: HeaderBlock) -> str:
     """See `Message.fingerprint`. Folding and line ends at the end differ between two ways of one mail."""
     digest = hashlib.sha256()
@@ -77,8 +82,21 @@ def _fingerprint(raw: bytes, block: HeaderBlock) -> str:
         for value in block.all(name):
             digest.update(name.encode("ascii") + b":" + b" ".join(value.split()) + b"\n")
     digest.update(b"\n")
-    digest.update(raw[block.body :].replace(b"\r\n", b"\n").rstrip(b"\n"))
+    end = len(raw.rstrip(b"\r\n"))
+    for piece in _pieces(raw, block.body, end):
+        digest.update(piece.replace(b"\r\n", b"\n"))
+    digest.update(raw[max(end, block.body) :].replace(b"\r\n", b"\n").rstrip(b"\n"))
     return digest.hexdigest()
+
+
+def _pieces(raw: bytes, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of that range in pieces, none of which ends between CR and LF."""
+    while start < end:
+        cut = start + _PIECE_BYTES
+        while raw[cut - 1 : cut] == b"\r":
+            cut += 1
+        yield raw[start : min(cut, end)]
+        start = cut
 
 
 class _Header:

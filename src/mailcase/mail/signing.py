@@ -2,6 +2,7 @@
 
 Reply address: `local+c1042.<kid><mac>@domain`, bound to a person or party: `local+c1042-ann.<kid><mac>@domain`.
 Case id in References: `c1042.<kid><mac>@mailcase.domain`. Letters are lower case, since mail servers fold case.
+Mark of a mail of ours: the Message-ID that we gave it, a blank, `<kid><mac>`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class Purpose(StrEnum):
     ANSWER = "answer"
     #: The signed case id in References: evidence like any Message-ID.
     THREAD = "thread"
+    #: We wrote the mail.
+    MARK = "mark"
 
 
 _MAC_BYTES = 10
@@ -32,6 +35,7 @@ _BOUND = re.compile(r"[a-z0-9_]{1,20}")
 _TAG = re.compile(r"c([1-9][0-9]{0,17})(?:-([a-z0-9_]{1,20}))?\.([a-z2-7]{2})([a-z2-7]{16})")
 #: First label of the domain of a signed case id, so that it cannot be taken for a mail's own id.
 _THREAD_HOST = "mailcase."
+_MARK = re.compile(r"(\S{1,998}) ([a-z2-7]{2})([a-z2-7]{16})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,22 @@ def verify_thread_name(
     return _verified(ring, tag, Purpose.THREAD, now, lifetime) if host.startswith(_THREAD_HOST) else None
 
 
+def own_mark(ring: KeyRing, message_id: str) -> str:
+    """The mark of a mail that we give this Message-ID. It holds the id, which some providers replace in its header."""
+    key = ring.keys[0]
+    return f"{message_id} {key.id}{_mac(key, Purpose.MARK, message_id)}"
+
+
+def is_own_mark(ring: KeyRing, text: str) -> bool:
+    """Whether this installation made the mark, with whatever key it still has; another one of the same name did not."""
+    parts = _MARK.fullmatch(text)
+    if parts is None:
+        return False
+    message_id, key_id, mac = parts.groups()
+    made = (_mac(key, Purpose.MARK, message_id) for key in ring.keys if key.id == key_id)
+    return any(hmac.compare_digest(mac, ours) for ours in made)
+
+
 def _split(address: str) -> tuple[str, str, str]:
     """Local part without our tag, the tag or "", and the domain; all in lower case."""
     local, _, domain = address.lower().rpartition("@")
@@ -124,12 +144,13 @@ def _split(address: str) -> tuple[str, str, str]:
 
 def _tag(key: Key, purpose: Purpose, case_id: CaseId, bound_to: str | None) -> str:
     binding = f"-{bound_to}" if bound_to is not None else ""
-    return f"c{case_id}{binding}.{key.id}{_mac(key, purpose, case_id, bound_to)}"
+    return f"c{case_id}{binding}.{key.id}{_mac(key, purpose, str(case_id), bound_to or '')}"
 
 
-def _mac(key: Key, purpose: Purpose, case_id: CaseId, bound_to: str | None) -> str:
-    text = "\0".join(("mailcase", purpose.value, key.id, str(case_id), bound_to or ""))
-    digest = hmac.digest(key.secret, text.encode("ascii"), "sha256")
+def _mac(key: Key, purpose: Purpose, *words: str) -> str:
+    """Over words that hold no NUL."""
+    text = "\0".join(("mailcase", purpose.value, key.id, *words))
+    digest = hmac.digest(key.secret, text.encode("utf-8"), "sha256")
     return base64.b32encode(digest[:_MAC_BYTES]).decode("ascii").lower()
 
 
@@ -143,7 +164,7 @@ def _verified(
     key = next((key for key in ring.keys if key.id == parts.group(3)), None)
     if key is None:
         return BadSignature(case_id=case_id, reason="unknown-key")
-    if not hmac.compare_digest(_mac(key, purpose, case_id, bound_to), parts.group(4)):
+    if not hmac.compare_digest(_mac(key, purpose, parts.group(1), bound_to or ""), parts.group(4)):
         return BadSignature(case_id=case_id, reason="wrong-mac")
     if now - key.created_at > lifetime:
         return BadSignature(case_id=case_id, reason="retired-key")

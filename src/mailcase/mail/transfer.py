@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Iterator
+from itertools import islice
+
+from mailcase.mail import limits
 
 _TOKEN = re.compile(r"[a-z0-9-]+")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -13,6 +17,11 @@ _BASE64_LINES = _ALPHABET + b"= \t\r\n"
 _PADDED = re.compile(rb"[^=]++=*+|=++|\Z")
 #: A soft line break with blanks behind it, which some relays add.
 _LOOSE_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+#: Quoted-printable is decoded in blocks of whole lines: a list of all its soft breaks would cost thirty times the mail.
+_BLOCK_BYTES = 64 * 1024
+#: Lines that can hold data, or end it; a hostile mail has millions of shorter ones.
+_UU_LINE = re.compile(rb"[^\r\n]{3,}+|(?<![^\r\n])`(?![^\r\n])")
+_UU_BEGIN = re.compile(rb"(?:\A|[\r\n])begin [^\r\n]*+")
 _UU = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 _PLAIN = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"})
 
@@ -33,7 +42,7 @@ def decode(data: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return _base64(data)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(_LOOSE_BREAK.sub(b"=", data))
+        return b"".join(binascii.a2b_qp(_LOOSE_BREAK.sub(b"=", block)) for block in _blocks(data))
     if encoding in _UU:
         return _uuencode(data)
     return data
@@ -46,10 +55,20 @@ def _base64(data: bytes) -> bytes:
         except binascii.Error:
             pass
     # Pieces glued together, each with its padding; a letter too many; or something else behind the end.
-    first, *others = _PADDED.findall(data)
-    decoded = [_base64_piece(first)]
-    decoded += [_base64_piece(piece) for piece in others if _is_whole(piece)]
-    return b"".join(decoded)
+    pieces = (found.group() for found in islice(_PADDED.finditer(data), limits.ENCODED_PIECES))
+    decoded = bytearray(_base64_piece(next(pieces)))
+    for piece in pieces:
+        if _is_whole(piece):
+            decoded += _base64_piece(piece)
+    return bytes(decoded)
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _BLOCK_BYTES) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 def _base64_piece(piece: bytes) -> bytes:
@@ -64,19 +83,19 @@ def _is_whole(piece: bytes) -> bool:
 
 
 def _uuencode(data: bytes) -> bytes:
-    lines = data.splitlines()
-    begin = next((index for index, line in enumerate(lines) if line.startswith(b"begin ")), -1)
-    decoded = []
-    for line in lines[begin + 1 :]:
+    begin = _UU_BEGIN.search(data)
+    decoded = bytearray()
+    for found in islice(_UU_LINE.finditer(data, begin.end() if begin else 0), limits.ENCODED_PIECES):
+        line = found.group()
         if line.strip() in (b"end", b"`"):
             break
-        decoded.append(_uu_line(line))
-    return b"".join(decoded)
+        decoded += _uu_line(line)
+    return bytes(decoded)
 
 
 def _uu_line(line: bytes) -> bytes:
     """One line: a character for its length, then four for each three bytes, of which the last may have been lost."""
-    length = (line[0] - 32) & 63 if line else 0
+    length = (line[0] - 32) & 63
     whole = 1 + (length + 2) // 3 * 4
     # What is missing decodes to zeros; more than half of it would only make a small mail large.
     if len(line) * 2 <= whole:

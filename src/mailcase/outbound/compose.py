@@ -120,7 +120,7 @@ def _headers(letter: Letter) -> list[str]:
     ]
     if letter.auto_submitted is not None:
         lines += [f"Auto-Submitted: {letter.auto_submitted}", f"X-Auto-Response-Suppress: {_SUPPRESSED}"]
-    lines.append(_text("X-Mailcase-Instance", letter.instance))
+    lines.append(_text("X-Mailcase-Instance", letter.mark))
     if letter.case_ref is not None:
         lines.append(_text("X-Mailcase-Case", letter.case_ref))
     return [line for line in lines if line]

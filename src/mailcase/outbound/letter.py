@@ -67,8 +67,8 @@ class Letter:
     references: tuple[str, ...] = ()
     #: None for what a person wrote. Else the mail also asks Exchange to answer it with nothing but a bounce.
     auto_submitted: AutoSubmitted | None = None
-    #: Marks mail of this installation, so that it knows its own (L24).
-    instance: str
+    #: By which this installation, and no other, knows its own mail (L24): `signing.own_mark`.
+    mark: str
     #: `1042-C`.
     case_ref: str | None = None
     attachments: tuple[OutgoingAttachment, ...] = ()

@@ -113,10 +113,10 @@ ORDER BY arrived_at, id LIMIT :limit_count
 CLAIM = """
 UPDATE inbox SET attempts = attempts + 1, claimed_until = :lease_until WHERE id IN (SELECT value FROM json_each(:ids))
 """
+# Without the bytes, which SQLite would take through its sort: six times the size of a mail.
 CLAIMED = """
-SELECT i.id, i.mailbox, r.raw, i.envelope_from, i.envelope_to, i.arrived_at, i.attempts
-FROM inbox i JOIN raw_mail r ON r.sha256 = i.sha256
-WHERE i.id IN (SELECT value FROM json_each(:ids)) ORDER BY i.arrived_at, i.id
+SELECT id, mailbox, envelope_from, envelope_to, arrived_at, attempts
+FROM inbox WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY arrived_at, id
 """
 RELEASE = """
 UPDATE inbox SET claimed_until = NULL, attempts = attempts - :untried
@@ -140,7 +140,7 @@ def claim(
         ClaimedMail(
             id=MailId(row["id"]),
             mailbox=MailboxName(row["mailbox"]),
-            raw=row["raw"],
+            raw=_claimed_raw(database, MailId(row["id"])),
             envelope_from=row["envelope_from"],
             envelope_to=texts_of(row["envelope_to"]),
             arrived_at=from_micros(row["arrived_at"]),
@@ -148,6 +148,11 @@ def claim(
         )
         for row in select(database, CLAIMED, ids=ids)
     )
+
+
+def _claimed_raw(database: sqlite3.Connection, mail_id: MailId) -> bytes:
+    (row,) = select(database, RAW, mail_id=mail_id)
+    return bytes(row["raw"])
 
 
 def _batch(candidates: Sequence[sqlite3.Row], limit_bytes: int) -> list[int]:
