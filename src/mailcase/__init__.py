@@ -11,8 +11,9 @@ The path of a mail, station by station:
 7. store     case, timeline, outgoing mail and the mail's outcome: one commit.
 8. workers   `outbox` journals and sends by `outbound.relay`; `handlers.delivery` settles.
 
-Time comes in by `workers.due` and `handlers.tick`, people by `cli`, `inbound.control` and `desk`. `app` wires all of
-it, `daemon` starts and stops it, `config` is what the operator wrote.
+What a mail server is shown, password or access token, comes from `login`. Time comes in by `workers.due` and
+`handlers.tick`, people by `cli`, `inbound.control` and `desk`. `app` wires all of it, `daemon` starts and stops it,
+`config` is what the operator wrote.
 """
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.login.asked import START, tokens_of
 from tests.servers.certificates import make_certificate, server_context
+from tests.servers.eventually import eventually
 from tests.servers.token_server import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -127,6 +129,22 @@ class TestReplacedRefreshTokens:
         (kept,) = (tmp_path / "tokens").iterdir()
         assert "SECRET-refresh-3" in kept.read_text()
 
+    async def test_one_that_comes_when_nobody_waits_any_more_is_kept(self, tmp_path: Path) -> None:
+        """The server has ended the old one, whether we listened or not."""
+        with LocalTokenServer(rotates=True) as server:
+            server.script(Act.LATE)
+            client = server.client(tmp_path, has_refresh_token=True)
+            tokens = tokens_of(client, tmp_path, timeout=timedelta(seconds=1))
+            impatient = asyncio.create_task(tokens.get())
+            await eventually(lambda: _is_asked(server), "the request")
+            impatient.cancel()
+            server.release()
+            await eventually(lambda: _is_kept(tmp_path / "tokens"), "the kept token")
+
+            token = await tokens.get()
+
+            assert server.knows(token.value)
+
     async def test_a_damaged_one_gives_way_to_the_operators(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -154,6 +172,18 @@ class TestReplacedRefreshTokens:
 
         assert tokens.refresh_expires_at == START + timedelta(days=1)
         assert token.expires_at == START + timedelta(minutes=1)
+
+
+async def _is_asked(server: LocalTokenServer) -> bool:
+    return bool(server.requests)
+
+
+async def _is_kept(folder: Path) -> bool:
+    return bool(_kept(folder))
+
+
+def _kept(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
 
 
 HUGE = b'{"access_token": "' + b"x" * ANSWER_LIMIT_BYTES + b'"}'

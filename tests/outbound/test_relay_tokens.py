@@ -144,6 +144,23 @@ async def test_a_server_that_takes_no_tokens_is_shown_none(credentials: TokenCre
     assert shown(sink) == []
 
 
+async def test_a_server_that_cannot_log_in_now_costs_no_token(
+    token_server: LocalTokenServer, credentials: TokenCredentials, clock: SteppedClock
+) -> None:
+    """RFC 4954 s. 6: 454 says nothing about the token."""
+    await credentials.get()
+    clock.step(timedelta(minutes=10))
+    async with SmtpSink(extensions=BOTH) as sink:
+        sink.script("AUTH", "454 4.7.0 Temporary authentication failure")
+
+        first = await send_one(sink.port, credentials)
+        second = await send_one(sink.port, credentials)
+
+    assert "cannot log shared@example.org in now: 454 4.7.0" in first.reply
+    assert second.state is DeliveryState.SENT
+    assert len(token_server.requests) == 1
+
+
 async def test_a_server_that_breaks_off_in_the_login_is_tried_again(credentials: TokenCredentials) -> None:
     async with SmtpSink(extensions=BOTH) as sink:
         sink.script("AUTH", Act.DROP)

@@ -37,6 +37,8 @@ class Act(Enum):
 
     #: Reads the request and never answers.
     HANG = "hang"
+    #: Answers well, but not before `release`.
+    LATE = "late"
     #: Sends the head and then a byte now and then, for ever.
     TRICKLE = "trickle"
     #: Closes the connection.
@@ -81,6 +83,7 @@ class LocalTokenServer:
         self._scripts: deque[Answer | Act] = deque()
         self._numbers = count(1)
         self._is_over = threading.Event()
+        self._is_released = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -108,6 +111,7 @@ class LocalTokenServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_over.set()
+        self._is_released.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -143,6 +147,10 @@ class LocalTokenServer:
         """Somebody consented, which gives a new refresh token and ends all others."""
         self._refresh_tokens = {refresh_token}
 
+    def release(self) -> None:
+        """Lets late answers go."""
+        self._is_released.set()
+
     def revoke(self) -> None:
         """No access token of until now opens anything."""
         self._tokens.clear()
@@ -158,6 +166,9 @@ class LocalTokenServer:
         request = Request(dict(parse_qsl(body, strict_parsing=True)), handler.headers["Authorization"])
         self.requests.append(request)
         answer = self._scripts.popleft() if self._scripts else self._answer(request)
+        if answer is Act.LATE:
+            self._is_released.wait()
+            answer = self._answer(request)
         with suppress(OSError):
             if isinstance(answer, Act):
                 self._act(handler, answer)

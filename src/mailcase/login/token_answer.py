@@ -144,8 +144,6 @@ def _failure(answer: HttpAnswer, client: OAuthClient) -> Exception:
         return LoginImpossible(
             f"{where} answers {answer.status}, another address, to which no secret is sent; check `token_url`"
         )
-    if answer.status == 407:
-        return LoginImpossible(f"the proxy on the way to {client.token_url} wants a login; check HTTPS_PROXY")
     return LoginImpossible(f"{where} answers {answer.status} without a reason; check `token_url`")
 
 

@@ -143,6 +143,9 @@ class SmtpRelay:
         except (aiosmtplib.SMTPResponseException, ValueError) as error:
             # What is kept is one line that ends early: advice stands before what a server may say at length.
             words = one_line(credential.cleaned(_words(error)))
+            if isinstance(error, aiosmtplib.SMTPResponseException) and error.code // 100 == 4:
+                # RFC 4954 s. 6: 454, not now; it says nothing about what was shown.
+                raise _Unusable(f"{settings.host} cannot log {credential.user} in now: {words}") from None
             message = f"{settings.host} refused the login of {credential.user}; {credential.advice}: {words}"
             raise LoginRefused(message) from None
 
