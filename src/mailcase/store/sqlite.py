@@ -24,6 +24,7 @@ from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId
 from mailcase.errors import Conflict, PermanentError, StoreUnavailable
 from mailcase.log import get_logger
 from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
+from mailcase.store.columns import from_micros, select
 from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.cases import CaseBundle, CaseFilter
@@ -52,6 +53,8 @@ PRAGMAS: Mapping[str, str] = {
 #: What the pragmas must read afterwards; anything less loses acknowledged mail when the power goes.
 DURABLE: Mapping[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
+RAN_UNTIL = "SELECT max(ran_until) AS ran_until FROM restores"
+
 #: sqlite3 raises these for what is wrong in a statement of ours, not in the database.
 _OUR_FAULT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE})
 _TAKEN_MEANWHILE = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
@@ -66,12 +69,14 @@ class SqliteStore:
         reader: aiosqlite.Connection,
         ids: IdsInMemory,
         *,
+        ran_until: datetime | None,
         clock: Clock,
         hook: Hook | None,
     ) -> None:
         self._writer = writer
         self._reader = reader
         self._ids = ids
+        self._ran_until = ran_until
         self._clock = clock
         self._hook = hook
         self._is_closed = False
@@ -87,19 +92,23 @@ class SqliteStore:
             PermanentError: the file was made by a newer program, or its file system cannot keep what is committed.
 
         """
-        migrate.upgrade(path)
+        migrate.upgrade(path, now=clock.now())
         writer = await _connect(path, mode="rw", busy_timeout=busy_timeout)
         try:
-            ids = await _run(writer, _prepare_writer)
+            ids, ran_until = await _run(writer, _prepare_writer)
             reader = await _connect(path, mode="ro", busy_timeout=busy_timeout)
         except BaseException:
             await writer.close()
             raise
-        return cls(writer, reader, ids, clock=clock, hook=hook)
+        return cls(writer, reader, ids, ran_until=ran_until, clock=clock, hook=hook)
 
     @property
     def ids(self) -> IdsInMemory:
         return self._ids
+
+    @property
+    def ran_until(self) -> datetime | None:
+        return self._ran_until
 
     @property
     def revision(self) -> str:
@@ -316,8 +325,8 @@ async def _run(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connect
     return result
 
 
-def _prepare_writer(database: sqlite3.Connection) -> IdsInMemory:
-    """Sets the pragmas, checks that they hold, and counts on from the last ids."""
+def _prepare_writer(database: sqlite3.Connection) -> tuple[IdsInMemory, datetime | None]:
+    """Sets the pragmas, checks that they hold, counts on from the last ids, and finds `Cases.ran_until`."""
     for name, value in PRAGMAS.items():
         database.execute(f"PRAGMA {name} = {value}").fetchall()
     for name, wanted in DURABLE.items():
@@ -326,7 +335,7 @@ def _prepare_writer(database: sqlite3.Connection) -> IdsInMemory:
             raise PermanentError(
                 f"the store is not durable: {name} is {found}, not {wanted}; is it on a network file system?"
             )
-    return IdsInMemory(database)
+    return IdsInMemory(database), from_micros(select(database, RAN_UNTIL)[0]["ran_until"])
 
 
 def _commit(
