@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -71,6 +72,19 @@ def test_a_restore_waits_for_no_daemon(store: Path, mailcase: Mailcase) -> None:
 
     assert refused.exit_code == 75
     assert "has the store" in refused.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_store_is_restored_by_its_own_user(store: Path, mailcase: Mailcase) -> None:
+    """Else the daemon could not open what root has restored."""
+    os.chown(store.parent, 12345, -1)
+    before = store.read_bytes()
+
+    refused = mailcase("store", "restore", "backup.db", "--yes")
+
+    assert refused.exit_code == 1
+    assert "sudo -u" in refused.stderr
+    assert store.read_bytes() == before
 
 
 def test_a_backup_is_made_beside_a_daemon_without_asking_it(

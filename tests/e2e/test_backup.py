@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -204,6 +205,7 @@ async def test_a_restore_brings_a_lost_folder_back(desk: Desk) -> None:
 
     assert restored.moved_to is None
     assert (folder / keyring.FILE_NAME).read_bytes() == ring
+    assert json.loads(ring)["keys"][0]["secret"].encode() not in desk.settings.store.read_bytes()
     async with desk.lives(RESTORED_AT) as here:
         assert await here.status("1001-C") == "to-do"
 

@@ -67,11 +67,13 @@ def restore(file: Path, yes: bool, ran_until: str | None) -> None:
     from datetime import datetime
 
     from mailcase.store.lock import StoreLock
+    from mailcase.store.restore import refuse_another_user
     from mailcase.store.restore import restore as put_back
 
     session = Session.current()
     now = session.clock.now()
     until = datetime.fromisoformat(parse_time(ran_until, session.settings.zone)) if ran_until is not None else now
+    refuse_another_user(session.settings.store)
     with StoreLock.acquire(session.settings.store):
         done = put_back(session.settings.store, file, now=now, ran_until=until, may_replace=yes)
     _tell(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Backup:
     cases: int
     deliveries: int
     #: By path relative to the folder of the store. Never to be shown.
-    secrets: Mapping[str, bytes]
+    secrets: Mapping[str, bytes] = field(repr=False)
 
 
 def back_up(store: Path, file: Path, *, now: datetime) -> Backup:

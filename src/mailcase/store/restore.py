@@ -7,6 +7,7 @@ after a gap, and mail of ours about that time is held (`restores.ran_until`, han
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -87,9 +88,20 @@ def restore(store: Path, file: Path, *, now: datetime, ran_until: datetime, may_
     return Restored(backup=backup, moved_to=moved_to, unknown=unknown, cases_after=cases_after)
 
 
+def refuse_another_user(store: Path) -> None:
+    """What root restores belongs to root, and the daemon could not open it. Raises CommandRefused; to be asked before
+    the lock is taken, whose file would belong to root as well.
+    """
+    folder = store.parent
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        raise CommandRefused(f"{folder} belongs to the user {folder.stat().st_uid}: restore as that user, with sudo -u")
+
+
 def _copy(file: Path, part: Path) -> None:
     with reading(file, alone=True) as source, closing(sqlite3.connect(part, isolation_level=None)) as target:
         source.backup(target)
+        # Else the secrets could still be read from free pages.
+        target.execute("PRAGMA secure_delete = on").fetchall()
         target.execute(FORGET_MARK)
         target.execute(FORGET_FILES)
 
@@ -109,8 +121,6 @@ def _settle(part: Path, backup: Backup, *, now: datetime, ran_until: datetime, c
             cases_after=cases_after,
         )
         database.execute("COMMIT")
-        # What was forgotten must not be read from free pages; the secrets were among it.
-        database.execute("VACUUM")
         if found := damage(database):
             raise StoreUnavailable(f"the restored store is damaged: {'; '.join(found)}")
         return unknown
