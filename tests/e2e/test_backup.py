@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.e2e.house import ANN, MARIE, START, House, living, mail_text, settings_in, subjects
+from tests.e2e.house import ANN, MARIE, START, House, imap_mailbox, living, mail_text, settings_in, subjects
 from tests.servers.eventually import eventually
 from tests.servers.imap_servers import ImapServer
 from tests.servers.smtp_sink import SmtpSink
@@ -26,14 +26,6 @@ from mailcase.store.check import check
 from mailcase.store.lock import StoreBusy, StoreLock
 from mailcase.store.restore import NUMBERS_SKIPPED, Restored, restore
 
-IMAP = """\
-desk:
-  receive:
-    {{kind: imap, host: 127.0.0.1, port: {port}, tls: none, user: {user}, password_file: secret, folder: {folder},
-      after: leave}}
-  addresses: {{support@example.org: {{name: Example Support}}}}
-  fallback: enquiry
-"""
 BACKUP_AT = START + timedelta(hours=1)
 LOST_AT = START + timedelta(hours=5)
 RESTORED_AT = START + timedelta(hours=6)
@@ -78,11 +70,9 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path, pymap: ImapServer) -> AsyncIterator[Desk]:
-    (tmp_path / "secret").write_text(pymap.secret.read_text())
-    (tmp_path / "secret").chmod(0o600)
     folder = pymap.new_folder()
     async with SmtpSink() as sink:
-        mailboxes = IMAP.format(port=pymap.port, user=pymap.user, folder=folder)
+        mailboxes = imap_mailbox(tmp_path, pymap, folder, after="leave")
         settings = settings_in(tmp_path, relay_port=sink.port, mailboxes=mailboxes)
         here = Desk(settings=settings, server=pymap, folder=folder, sink=sink, file=tmp_path / "backup.db")
         async with here.lives(START) as life:

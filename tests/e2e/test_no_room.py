@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.e2e.house import START, House, house, living, mail_text, settings_in
-from tests.e2e.test_window_waits import IMAP
+from tests.e2e.house import START, House, house, imap_mailbox, living, mail_text, settings_in
 from tests.servers.eventually import eventually
 from tests.servers.imap_servers import ImapServer
 from tests.servers.smtp_sink import SmtpSink
@@ -64,11 +63,9 @@ async def test_a_full_disk_is_452_and_everything_goes_on_by_itself(tmp_path: Pat
 
 async def test_mail_on_an_imap_server_waits_for_room(tmp_path: Path, pymap: ImapServer) -> None:
     """It is neither lost nor moved, and taken once there is room."""
-    (tmp_path / "secret").write_text(pymap.secret.read_text())
-    (tmp_path / "secret").chmod(0o600)
     folder = pymap.new_folder()
     async with SmtpSink() as sink:
-        mailboxes = IMAP.format(port=pymap.port, user=pymap.user, folder=folder)
+        mailboxes = imap_mailbox(tmp_path, pymap, folder)
         settings = settings_in(tmp_path, relay_port=sink.port, mailboxes=mailboxes)
         with structlog.testing.capture_logs() as logs:
             async with living(settings, clock=SteppedClock(START)) as here:

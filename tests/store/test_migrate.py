@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
+from structlog.testing import capture_logs
 
 from mailcase.errors import StoreUnavailable
 from mailcase.store import migrate
@@ -86,11 +87,32 @@ def test_a_database_with_something_in_it_is_copied_first(tmp_path: Path) -> None
     execute(path, "CREATE TABLE notes (text)", "INSERT INTO notes VALUES ('kept')")
     copy.with_name(f"{copy.name}.part").write_text("left by a migration that was killed")
 
-    migrate.upgrade(path, now=NOW)
+    with capture_logs() as logs:
+        migrate.upgrade(path, now=NOW)
 
+    (told,) = [entry for entry in logs if entry["event"] == "store_copied"]
+    assert told["copy"] == str(copy)
+    assert not copy.with_name(f"{copy.name}.part").exists()
     assert tables(copy) == {"notes"}
     assert copy.stat().st_mode & 0o777 == 0o600
     assert tables(path) > {"notes", "cases"}
+
+
+def test_a_damaged_database_is_not_migrated(tmp_path: Path) -> None:
+    """A copy of it would be no way back."""
+    path = tmp_path / "mailcase.db"
+    execute(
+        path,
+        "CREATE TABLE folders (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE notes (folder REFERENCES folders (id))",
+        "INSERT INTO notes VALUES (7)",
+    )
+
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        migrate.upgrade(path, now=NOW)
+
+    assert tables(path) == {"folders", "notes"}
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:

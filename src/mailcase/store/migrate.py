@@ -97,12 +97,15 @@ def _has_tables(path: Path) -> bool:
 def _copy(path: Path, copy: Path) -> None:
     part = copy.with_name(f"{copy.name}.part")
     create_new_private(part)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
-        source.backup(target)
-        target.execute("PRAGMA journal_mode = delete").fetchall()
-        if found := damage(target):
-            raise StoreUnavailable(f"the store {path} is damaged and is not migrated: {'; '.join(found)}")
-    replace(part, copy)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = delete").fetchall()
+            if found := damage(target):
+                raise StoreUnavailable(f"the store {path} is damaged and is not migrated: {'; '.join(found)}")
+        replace(part, copy)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _run(path: Path) -> None:
