@@ -50,6 +50,10 @@ class StoreUnavailable(TransientError):
     """The database is locked, full or out of reach; nothing of the transaction was kept."""
 
 
+class StoreFull(StoreUnavailable):
+    """Nothing more can be written: the disk is full, or read-only. Reads go on."""
+
+
 class Conflict(TransientError):
     """Somebody else saved the same case in between; load and decide again."""
 

@@ -40,6 +40,19 @@ def load_or_create(folder: Path, *, clock: Clock, entropy: Entropy, lifetime: ti
     return KeyRing(keys=keys)
 
 
+def put_back(folder: Path, content: bytes) -> None:
+    """Adds the keys of a backup's ring to those that are there; of two with one id, the one that is there stays.
+
+    Raises ConfigError when one of the rings is damaged, OSError when the file cannot be written.
+    """
+    path = folder / FILE_NAME
+    present = _load(path) if path.exists() else ()
+    taken = {key.id for key in present}
+    added = tuple(key for key in _parse(path, content) if key.id not in taken)
+    if added:
+        _write(path, tuple(sorted((*present, *added), key=lambda key: key.created_at, reverse=True)))
+
+
 def _renewed(
     known: tuple[Key, ...], now: datetime, entropy: Entropy, *, lifetime: timedelta, renewal: timedelta
 ) -> tuple[Key, ...]:
@@ -53,8 +66,12 @@ def _renewed(
 
 
 def _load(path: Path) -> tuple[Key, ...]:
+    return _parse(path, path.read_bytes())
+
+
+def _parse(path: Path, content: bytes) -> tuple[Key, ...]:
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(content)
         if document["version"] != _VERSION:
             raise _problem(path, f"has version {document['version']!r}", "It was written by a newer mailcase.")
         keys = [_key(entry) for entry in document["keys"]]

@@ -1,4 +1,4 @@
-"""A file with secrets of our own: readable by us alone, and whole or not at all, whatever happens in between."""
+"""Files that are there whole or not at all, and that nobody else may read."""
 
 from __future__ import annotations
 
@@ -6,21 +6,44 @@ import os
 from pathlib import Path
 
 
-def write_private(path: Path, content: str) -> None:
-    """Puts the text (ASCII) in the place of the file: new file of mode 0600, fsync, rename, fsync of the folder.
+def create_private(path: Path) -> None:
+    """Makes the folder 0700 and the empty file 0600 where they are missing; existing ones keep their modes."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
-    The folder is there. Raises OSError; the file is then as it was.
-    """
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+
+def create_new_private(path: Path) -> None:
+    """Makes an empty file 0600 in place of whatever an interrupted attempt left there; the folder must exist."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+
+
+def publish(finished: Path, target: Path) -> None:
+    """Gives a finished file its name, on the disk before this returns. Raises FileExistsError: nothing is replaced."""
+    _sync(finished)
+    os.link(finished, target)
+    finished.unlink()
+    _sync(target.parent)
+
+
+def replace(finished: Path, target: Path) -> None:
+    """Puts a finished file in the place of another, on the disk before this returns; there is always one of the two."""
+    _sync(finished)
+    finished.replace(target)
+    _sync(target.parent)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Writes a file 0600, whole or not at all, in the place of one of that name; the folder must exist."""
+    part = path.with_name(f"{path.name}.part")
+    create_new_private(part)
+    part.write_text(content, encoding="ascii")
+    replace(part, path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

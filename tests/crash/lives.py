@@ -133,6 +133,12 @@ class Installation:
     def has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
+    @property
+    def pid(self) -> int:
+        """The process of this life."""
+        assert self._process is not None
+        return self._process.pid
+
     async def until_killed(self) -> None:
         """Waits for the crash. Fails when the daemon ends in another way, or never comes to that commit."""
         assert self._process is not None

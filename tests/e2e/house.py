@@ -15,6 +15,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 from tests.servers.eventually import eventually
+from tests.servers.imap_servers import ImapServer
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.app import App, World, open_app
@@ -52,6 +53,23 @@ desk:
   addresses: {support@example.org: {name: Example Support}}
   fallback: enquiry
 """
+
+IMAP = """\
+desk:
+  receive:
+    {{kind: imap, host: 127.0.0.1, port: {port}, tls: none, user: {user}, password_file: secret, folder: {folder},
+      after: {after}}}
+  addresses: {{support@example.org: {{name: Example Support}}}}
+  fallback: enquiry
+"""
+
+
+def imap_mailbox(folder: Path, server: ImapServer, mailbox_folder: str, *, after: str = "{move: Processed}") -> str:
+    """A mailbox of the configuration that is read from the server; its secret is written beside the configuration."""
+    secret = folder / "secret"
+    secret.write_text(server.secret.read_text())
+    secret.chmod(0o600)
+    return IMAP.format(port=server.port, user=server.user, folder=mailbox_folder, after=after)
 
 
 def mail_text(

@@ -301,25 +301,6 @@ async def test_no_attempt_is_counted_while_the_store_is_out_of_reach(tmp_path: P
     assert mail.attempts == 1
 
 
-async def test_a_full_store_refuses_mail_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    """R12."""
-    async with house(tmp_path) as (here, _sink):
-        await here.writes(mail_text(1))
-        await here.until_handled(1)
-        writer = here.app.store._writer  # type: ignore[attr-defined]  # only its own connection can be limited
-        (pages,) = await (await writer.execute("PRAGMA page_count")).fetchone()
-        await writer.execute(f"PRAGMA max_page_count = {pages}")
-        big = mail_text(2, text=("x" * 70 + "\n") * 1000)
-        with pytest.raises(smtplib.SMTPDataError) as refused:
-            await here.writes(big)
-        await writer.execute(f"PRAGMA max_page_count = {pages * 1000}")
-        await here.writes(big)
-        outcomes = await here.until_handled(2)
-
-    assert refused.value.smtp_code == 451
-    assert outcomes == ["new-case", "new-case"]
-
-
 # ---- mailboxes -------------------------------------------------------------------------------------------------------
 
 

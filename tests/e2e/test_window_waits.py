@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from tests.e2e.hindrance import Hindrance
-from tests.e2e.house import MARIE, START, House, house, living, mail_text, message_id, settings_in
+from tests.e2e.house import MARIE, START, House, house, imap_mailbox, living, mail_text, message_id, settings_in
 from tests.servers.eventually import eventually
 from tests.servers.imap_servers import ImapServer
 from tests.servers.smtp_sink import SmtpSink
@@ -25,13 +25,6 @@ from mailcase.inbound.imap import ImapSession
 from mailcase.store.port import Point
 
 DESK = MailboxName("desk")
-IMAP = """\
-desk:
-  receive:
-    {{kind: imap, host: 127.0.0.1, port: {port}, tls: none, user: {user}, password_file: secret, folder: {folder}}}
-  addresses: {{support@example.org: {{name: Example Support}}}}
-  fallback: enquiry
-"""
 
 
 class Network:
@@ -79,11 +72,9 @@ class Desk:
 @asynccontextmanager
 async def resolved_desk(tmp_path: Path, server: ImapServer) -> AsyncIterator[Desk]:
     """A case that Marie wrote about and Ann resolved on START; its window ends five days later."""
-    (tmp_path / "secret").write_text(server.secret.read_text())
-    (tmp_path / "secret").chmod(0o600)
     folder = server.new_folder()
     async with SmtpSink() as sink:
-        mailbox = IMAP.format(port=server.port, user=server.user, folder=folder)
+        mailbox = imap_mailbox(tmp_path, server, folder)
         settings = settings_in(tmp_path, relay_port=sink.port, mailboxes=mailbox)
         desk = Desk(settings=settings, server=server, folder=folder, sink=sink, network=Network())
         async with desk.lives(START) as here:

@@ -182,7 +182,7 @@ def samples() -> Samples:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database to copy: migrating one for every test would take most of their time."""
     path = tmp_path_factory.mktemp("template") / "mailcase.db"
-    migrate.upgrade(path)
+    migrate.upgrade(path, now=SystemClock().now())
     return path
 
 

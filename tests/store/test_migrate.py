@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
+from structlog.testing import capture_logs
 
 from mailcase.errors import StoreUnavailable
 from mailcase.store import migrate
 from mailcase.store.schema import metadata
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def tables(path: Path) -> set[str]:
@@ -51,7 +55,7 @@ def test_the_newest_step_is_the_one_that_the_program_knows() -> None:
 def test_a_new_database_is_made_without_a_copy(tmp_path: Path) -> None:
     path = tmp_path / "state" / "mailcase.db"
 
-    assert migrate.upgrade(path) == ("", migrate.HEAD)
+    assert migrate.upgrade(path, now=NOW) == ("", migrate.HEAD)
 
     assert migrate.revision(path) == migrate.HEAD != ""
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -60,7 +64,7 @@ def test_a_new_database_is_made_without_a_copy(tmp_path: Path) -> None:
 def test_a_current_database_is_left_alone(database: Path) -> None:
     before = database.read_bytes()
 
-    assert migrate.upgrade(database) == (migrate.HEAD, migrate.HEAD)
+    assert migrate.upgrade(database, now=NOW) == (migrate.HEAD, migrate.HEAD)
 
     assert database.read_bytes() == before
     assert [file.name for file in database.parent.iterdir()] == [database.name]
@@ -68,8 +72,10 @@ def test_a_current_database_is_left_alone(database: Path) -> None:
 
 def test_a_current_database_is_opened_without_the_tools_of_migration(database: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from mailcase.store import migrate, sqlite;"
-        "migrate.upgrade(Path(sys.argv[1])); assert not {'alembic', 'sqlalchemy'} & set(sys.modules)"
+        "import sys; from datetime import UTC, datetime; from pathlib import Path;"
+        "from mailcase.store import migrate, sqlite;"
+        "migrate.upgrade(Path(sys.argv[1]), now=datetime(2026, 3, 2, tzinfo=UTC));"
+        "assert not {'alembic', 'sqlalchemy'} & set(sys.modules)"
     )
 
     assert subprocess.run([sys.executable, "-c", script, str(database)], check=False).returncode == 0
@@ -77,15 +83,36 @@ def test_a_current_database_is_opened_without_the_tools_of_migration(database: P
 
 def test_a_database_with_something_in_it_is_copied_first(tmp_path: Path) -> None:
     path = tmp_path / "mailcase.db"
-    copy = tmp_path / f"mailcase.db.before-{migrate.HEAD}"
+    copy = tmp_path / f"mailcase.db.before-{migrate.HEAD}-20260302T090000Z"
     execute(path, "CREATE TABLE notes (text)", "INSERT INTO notes VALUES ('kept')")
-    copy.write_text("left by a migration that was killed")
+    copy.with_name(f"{copy.name}.part").write_text("left by a migration that was killed")
 
-    migrate.upgrade(path)
+    with capture_logs() as logs:
+        migrate.upgrade(path, now=NOW)
 
+    (told,) = [entry for entry in logs if entry["event"] == "store_copied"]
+    assert told["copy"] == str(copy)
+    assert not copy.with_name(f"{copy.name}.part").exists()
     assert tables(copy) == {"notes"}
     assert copy.stat().st_mode & 0o777 == 0o600
     assert tables(path) > {"notes", "cases"}
+
+
+def test_a_damaged_database_is_not_migrated(tmp_path: Path) -> None:
+    """A copy of it would be no way back."""
+    path = tmp_path / "mailcase.db"
+    execute(
+        path,
+        "CREATE TABLE folders (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE notes (folder REFERENCES folders (id))",
+        "INSERT INTO notes VALUES (7)",
+    )
+
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        migrate.upgrade(path, now=NOW)
+
+    assert tables(path) == {"folders", "notes"}
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
@@ -94,17 +121,17 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
     execute(path, "CREATE TABLE notes (text)", "CREATE INDEX ix_cases_open ON notes (text)")
 
     with pytest.raises(StoreUnavailable, match="ix_cases_open"):
-        migrate.upgrade(path)
+        migrate.upgrade(path, now=NOW)
 
     assert tables(path) == {"notes"}
     execute(path, "DROP INDEX ix_cases_open")
-    assert migrate.upgrade(path) == ("", migrate.HEAD)
+    assert migrate.upgrade(path, now=NOW) == ("", migrate.HEAD)
 
 
 def test_the_database_of_a_newer_program_is_refused(database: Path) -> None:
     execute(database, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(migrate.UnknownRevision, match=r"revision 9999.*knows up to 0001"):
-        migrate.upgrade(database)
+        migrate.upgrade(database, now=NOW)
 
     assert migrate.revision(database) == "9999"

@@ -12,7 +12,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from mailcase.clock import SystemClock
 from mailcase.core.case import CaseId, MailId
-from mailcase.errors import PermanentError, StoreUnavailable
+from mailcase.errors import PermanentError, StoreFull, StoreUnavailable
 from mailcase.store import sqlite
 from mailcase.store.port import Point, Store
 from mailcase.store.rows.cases import CaseFilter
@@ -54,9 +54,6 @@ class LateClock(SystemClock):
     def monotonic(self) -> float:
         self._seconds += 2
         return self._seconds
-
-    def now(self) -> datetime:
-        raise AssertionError("the store is told the time")
 
 
 @pytest.fixture
@@ -295,6 +292,26 @@ async def test_a_locked_database_is_told_and_recovers(
     await store.accept([samples.mail(1)])
 
 
+async def test_those_who_queue_behind_a_lock_wait_no_longer_than_one_alone(database: Path, samples: Samples) -> None:
+    """R13: a listener answers 451 before its client loses patience, however many loops found the lock before it."""
+    patience = timedelta(seconds=1)
+    store = await SqliteStore.open(database, clock=SystemClock(), busy_timeout=patience)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = SystemClock().monotonic()
+
+        failures = await asyncio.gather(
+            *(store.accept([samples.mail(number)]) for number in range(8)), return_exceptions=True
+        )
+
+        seconds = SystemClock().monotonic() - began
+        other.execute("ROLLBACK")
+    assert all(isinstance(failure, StoreUnavailable) for failure in failures)
+    assert patience.total_seconds() <= seconds < 2 * patience.total_seconds()
+    assert (await store.accept([samples.mail(1)]))[0].is_new
+    await store.close()
+
+
 async def test_a_lock_that_ends_in_time_is_waited_for(database: Path, samples: Samples) -> None:
     store = await SqliteStore.open(database, clock=SystemClock(), busy_timeout=timedelta(seconds=30))
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
@@ -313,13 +330,26 @@ async def test_a_full_disk_is_told_keeps_nothing_and_recovers(store: Store, samp
     await store.accept([samples.mail(1)])
     await store._writer.execute("PRAGMA max_page_count = 1")
 
-    with pytest.raises(StoreUnavailable, match="full"):
+    with pytest.raises(StoreFull, match="full"):
         await store.accept([samples.mail(2), samples.mail(3, raw=b"x" * 1_000_000)])
 
     assert await store.pending_count() == 1
     await store._writer.execute("PRAGMA max_page_count = 4294967294")
     again = await store.accept([samples.mail(2), samples.mail(3, raw=b"x" * 1_000_000)])
     assert [row.is_new for row in again] == [True, True]
+
+
+async def test_a_store_that_has_become_read_only_is_told_and_recovers(store: Store, samples: Samples) -> None:
+    """R12: the very error of a file system that was mounted anew without the right to write."""
+    assert isinstance(store, SqliteStore)
+    await store._writer.execute("PRAGMA query_only = 1")
+
+    with pytest.raises(StoreFull, match="readonly"):
+        await store.accept([samples.mail(1)])
+
+    assert await store.pending_count() == 0
+    await store._writer.execute("PRAGMA query_only = 0")
+    assert (await store.accept([samples.mail(1)]))[0].is_new
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

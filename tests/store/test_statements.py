@@ -12,10 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from mailcase.store import cases, ids, inbox, lookup, mailboxes, outbox, saving
+from mailcase.store import cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving
 from mailcase.store.rows.cases import CaseFilter
 
-MODULES: tuple[ModuleType, ...] = (cases, ids, inbox, lookup, mailboxes, outbox, saving)
+MODULES: tuple[ModuleType, ...] = (cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving)
 
 
 def constants(module: ModuleType) -> Iterator[tuple[str, str]]:
@@ -42,7 +42,7 @@ STATEMENTS = {
     name: statement
     for module in MODULES
     for name, statement in constants(module)
-    if name not in {"outbox.INTERRUPTED", "cases.LIST_OF"}
+    if name not in {"outbox.INTERRUPTED", "cases.LIST_OF", "check_cases.REPORT", "check_cases.RESTART"}
 }
 
 

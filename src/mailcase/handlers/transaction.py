@@ -39,6 +39,7 @@ class Transactions:
             processes=self._settings.processes,
             writer=self._writer,
             now=self.clock.now(),
+            ran_until=self._store.ran_until,
         )
 
     async def commit(self, point: Point, workspace: Workspace) -> None:

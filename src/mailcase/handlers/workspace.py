@@ -68,9 +68,13 @@ class Workspace:
         processes: Mapping[ProcessName, Process],
         writer: Writer,
         now: datetime,
+        ran_until: datetime | None = None,
     ) -> None:
         self.known = known
         self.now = now
+        self._ran_until = ran_until
+        #: The command that is being applied may have been answered before the store was restored.
+        self._is_repeated = False
         #: Who asked for the command that is being applied.
         self.actor: ActorId = SYSTEM
         #: Who was written to by a person in this transaction, and on which case.
@@ -204,7 +208,9 @@ class Workspace:
         for effect in engine.react(process, before, answer, after):
             # Set for each: a notice that fails is itself noted on the case by a command of ours.
             self.actor = command.by
+            self._is_repeated = self._ran_until is not None and command.at <= self._ran_until
             self._writer.write(self, after, effect)
+            self._is_repeated = False
         return None
 
     def moment(self, case: Case, wanted: datetime) -> datetime:
@@ -258,8 +264,8 @@ class Workspace:
         added[unit.address] = replace(unit, replaces=before.replaces) if before and unit.address in added else unit
 
     def add_outgoing(self, mail: OutgoingMail) -> None:
-        """Queues a finished mail."""
-        self._outgoing.append(mail)
+        """Queues a finished mail; held, where the same may have gone out already (docs/decisions/0011)."""
+        self._outgoing.append(replace(mail, is_held=True) if self._is_repeated else mail)
 
     def add_result(self, result: DeliveryResult) -> None:
         """Settles a delivery in the same commit."""

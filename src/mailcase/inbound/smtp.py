@@ -1,8 +1,8 @@
 """SMTP and LMTP listener for those who let their mail server deliver to us. The only file that knows aiosmtpd.
 
 Rules that hold here:
-1. `250` after DATA is said only when the door has committed the mail. Whatever fails on our side is `451`, and its text
-   says nothing about the inside (FACTS A1).
+1. `250` after DATA is said only when the door has committed the mail. Whatever fails on our side is `451`, a full
+   disk `452`, and its text says nothing about the inside (FACTS A1).
 2. A mail's source is its envelope recipients and its bytes, so that a client that repeats a mail because it never saw
    our `250` changes nothing.
 3. The bytes are kept exactly as they were sent, dot-stuffing undone, nothing added.
@@ -29,7 +29,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailcase.clock import Clock
 from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
-from mailcase.errors import PermanentError, StoreUnavailable
+from mailcase.errors import PermanentError, StoreFull, StoreUnavailable
 from mailcase.inbound.accept import Accepts
 from mailcase.inbound.smtp_data import Content, Refusal, Room
 from mailcase.log import get_logger
@@ -47,6 +47,7 @@ PROGRESS_BYTES = 16 * 1024
 _NEVER_SECONDS = 365 * 86_400.0
 
 _TRY_LATER = "451 4.3.0 cannot take the mail now, try again later"
+_NO_ROOM = "452 4.3.1 no room for the mail now, try again later"
 _TOO_MANY_SESSIONS = "421 4.7.0 too many connections, try again later"
 _TOO_MANY_UNKNOWN = "421 4.7.0 too many unknown recipients"
 _MALFORMED_ADDRESS = "553 5.1.3 malformed address"
@@ -379,6 +380,8 @@ class _Hooks:
         try:
             # aiosmtpd cancels us when the client goes: what is being stored then must still wake whoever handles it.
             await asyncio.shield(commit)
+        except StoreFull:
+            return _NO_ROOM
         except StoreUnavailable:
             return _TRY_LATER
         return "250 2.6.0 accepted"

@@ -50,6 +50,8 @@ class Pace:
     #: The first pause where an operator must act: servers lock accounts that try too often.
     refused_pause: timedelta = timedelta(minutes=1)
     longest_pause: timedelta = timedelta(minutes=5)
+    #: The same where it is our store that fails, and no server is to be spared (R12).
+    longest_store_pause: timedelta = timedelta(seconds=15)
 
 
 class ImapWatcher:
@@ -239,6 +241,8 @@ class ImapWatcher:
         first = self._pace.refused_pause if isinstance(error, PermanentError) else self._pace.first_pause
         # Where looking succeeds and only waiting does not, mail is found as soon as without IDLE.
         longest = min(self._pace.longest_pause, self._source.poll_every if self._looks_count else timedelta.max)
+        if isinstance(error, StoreUnavailable):
+            longest = self._pace.longest_store_pause
         await self._sleep(_doubled(first, self._failures_count, longest))
 
     async def _sleep(self, pause: timedelta) -> None:

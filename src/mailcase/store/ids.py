@@ -13,7 +13,8 @@ from mailcase.store.rows.outbox import DeliveryId
 CASES_AFTER = 1000
 
 LAST_IDS = """
-SELECT (SELECT coalesce(max(id), :cases_after) FROM cases) AS cases,
+SELECT max((SELECT coalesce(max(id), :cases_after) FROM cases),
+           (SELECT coalesce(max(cases_after), 0) FROM restores)) AS cases,
        (SELECT coalesce(max(id), 0) FROM texts) AS texts,
        (SELECT coalesce(max(id), 0) FROM parties) AS parties,
        (SELECT coalesce(max(id), 0) FROM inbox) AS mails,

@@ -6,17 +6,23 @@ there is, plain SQL tells. The caller holds the `StoreLock`.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailcase.errors import PermanentError, StoreUnavailable
+from mailcase.log import get_logger
+from mailcase.private_file import create_new_private, create_private, replace
+from mailcase.store.backup import is_backup
+from mailcase.store.verify import damage
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+
+log = get_logger()
 
 #: The newest step in `migrations/versions`.
 HEAD = "0001"
@@ -28,34 +34,38 @@ class UnknownRevision(PermanentError):
     """A newer program has shaped this database; the operator must run that one, or restore an older copy."""
 
 
-def upgrade(path: Path) -> tuple[str, str]:
+def upgrade(path: Path, *, now: datetime, keeps_copy: bool = True) -> tuple[str, str]:
     """Migrates the database, made if missing, in one transaction; returns the revisions before ("" for none) and after.
 
-    A database that has something in it is copied beside itself first, to `NAME.before-REVISION`.
+    A database that has something in it is copied beside itself first, to `NAME.before-REVISION-TIME`, unless the caller
+    has one.
 
     Raises:
         UnknownRevision: the database comes from a newer program.
+        PermanentError: it is a backup, which only a restore makes a store of.
         StoreUnavailable: the file cannot be read or written; it is as it was.
 
     """
     try:
         create_private(path)
         before = revision(path)
+        if is_backup(path):
+            raise PermanentError(
+                f"{path} is a backup; `mailcase store restore` makes a store of it, with nothing sent twice"
+            )
         if before == HEAD:
             return before, HEAD
-        _refuse_unknown(path, before)
-        if _has_tables(path):
-            _copy(path, path.with_name(f"{path.name}.before-{HEAD}"))
+        refuse_unknown(path, before)
+        if keeps_copy and _has_tables(path):
+            copy = path.with_name(f"{path.name}.before-{HEAD}-{now:%Y%m%dT%H%M%SZ}")
+            _copy(path, copy)
+            log.info("store_copied", copy=str(copy), revision=before, next_revision=HEAD)
         _run(path)
+        if before:
+            log.info("store_migrated", revision=before, next_revision=HEAD)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot migrate the store {path}: {error}") from error
     return before, HEAD
-
-
-def create_private(path: Path) -> None:
-    """Makes the folder 0700 and the empty file 0600 where they are missing; existing ones keep their modes."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def revision(path: Path) -> str:
@@ -67,7 +77,8 @@ def revision(path: Path) -> str:
         return str(row[0]) if row else ""
 
 
-def _refuse_unknown(path: Path, found: str) -> None:
+def refuse_unknown(path: Path, found: str) -> None:
+    """Raises UnknownRevision unless this program knows the step, and so the way from it to its own."""
     from alembic.script import ScriptDirectory
 
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
@@ -84,10 +95,17 @@ def _has_tables(path: Path) -> bool:
 
 
 def _copy(path: Path, copy: Path) -> None:
-    copy.unlink(missing_ok=True)
-    create_private(copy)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
+    part = copy.with_name(f"{copy.name}.part")
+    create_new_private(part)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = delete").fetchall()
+            if found := damage(target):
+                raise StoreUnavailable(f"the store {path} is damaged and is not migrated: {'; '.join(found)}")
+        replace(part, copy)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _run(path: Path) -> None:

@@ -77,6 +77,13 @@ class Cases(Saving, Protocol):
     @property
     def ids(self) -> Ids: ...
 
+    @property
+    def ran_until(self) -> datetime | None:
+        """What happened until then may have been answered by a daemon whose store is lost (docs/decisions/0011); None
+        when the store was never restored.
+        """
+        ...
+
     async def look_up(self, wanted: Wanted) -> Known: ...
 
 

@@ -77,8 +77,8 @@ def save(database: sqlite3.Connection, changes: Changes, now: datetime) -> None:
 
 def _save_cases(database: sqlite3.Connection, saved: Sequence[SavedCase], now: datetime) -> None:
     recorded_at = to_micros(now)
-    new = [_case_values(case, recorded_at) for case in saved if case.loaded_version == 0]
-    changed = [_case_values(case, recorded_at) for case in saved if case.loaded_version > 0]
+    new = [case_values(case, recorded_at) for case in saved if case.loaded_version == 0]
+    changed = [case_values(case, recorded_at) for case in saved if case.loaded_version > 0]
     execute_all(database, ADD_CASE, new)
     if execute_all(database, UPDATE_CASE, changed) != len(changed):
         raise Conflict("a case was changed by somebody else")
@@ -96,7 +96,8 @@ def _save_cases(database: sqlite3.Connection, saved: Sequence[SavedCase], now: d
     execute_all(database, ADD_LINK, links)
 
 
-def _case_values(saved: SavedCase, updated_at: int) -> Values:
+def case_values(saved: SavedCase, updated_at: int) -> Values:
+    """The columns of a case."""
     case = saved.case
     lists = assignment.lists(case)
     return {

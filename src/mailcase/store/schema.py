@@ -104,6 +104,18 @@ folder_state = Table(
     Column("started_at", Time, nullable=False),
 )
 
+# One row per restore from a backup.
+restores = Table(
+    "restores",
+    metadata,
+    Column("restored_at", Time, primary_key=True, autoincrement=False),
+    Column("backup_at", Time, nullable=False),
+    # The daemon before may have worked until then: our mail about that time may have gone out already.
+    Column("ran_until", Time, nullable=False),
+    # Numbers of cases up to this one may have been given.
+    Column("cases_after", Id, nullable=False),
+)
+
 # ---- cases
 
 cases = Table(

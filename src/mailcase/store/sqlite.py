@@ -21,9 +21,10 @@ import aiosqlite
 
 from mailcase.clock import Clock
 from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId
-from mailcase.errors import Conflict, PermanentError, StoreUnavailable
+from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.log import get_logger
 from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
+from mailcase.store.columns import from_micros, select
 from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.cases import CaseBundle, CaseFilter
@@ -32,13 +33,17 @@ from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailFilter, MailRow
 from mailcase.store.rows.lookup import Known, Wanted
 from mailcase.store.rows.mailboxes import FolderState, MailboxState
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
+from mailcase.store.sqlite_errors import translated
 
 log = get_logger()
 
 T = TypeVar("T")
 
-#: How long a statement waits for a lock of another process.
-BUSY_TIMEOUT = timedelta(seconds=5)
+#: How long a call waits for a lock of another process, in the queue of its thread and at the lock together: those that
+#: queue behind one that waits are answered when it is, and not each after a wait of its own (R13).
+BUSY_TIMEOUT = timedelta(seconds=3)
+#: A wait in the queue that is not worth telling SQLite.
+_SHORT_WAIT = timedelta(milliseconds=100)
 #: A commit that takes longer is logged: the disk is what limits the daemon.
 SLOW_AFTER_SECONDS = 1.0
 
@@ -52,9 +57,7 @@ PRAGMAS: Mapping[str, str] = {
 #: What the pragmas must read afterwards; anything less loses acknowledged mail when the power goes.
 DURABLE: Mapping[str, str | int] = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
-#: sqlite3 raises these for what is wrong in a statement of ours, not in the database.
-_OUR_FAULT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE})
-_TAKEN_MEANWHILE = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
+RAN_UNTIL = "SELECT max(ran_until) AS ran_until FROM restores"
 
 
 class SqliteStore:
@@ -66,14 +69,18 @@ class SqliteStore:
         reader: aiosqlite.Connection,
         ids: IdsInMemory,
         *,
+        ran_until: datetime | None,
         clock: Clock,
         hook: Hook | None,
+        busy_timeout: timedelta,
     ) -> None:
         self._writer = writer
         self._reader = reader
         self._ids = ids
+        self._ran_until = ran_until
         self._clock = clock
         self._hook = hook
+        self._patience = _Patience(busy_timeout)
         self._is_closed = False
 
     @classmethod
@@ -87,19 +94,23 @@ class SqliteStore:
             PermanentError: the file was made by a newer program, or its file system cannot keep what is committed.
 
         """
-        migrate.upgrade(path)
+        migrate.upgrade(path, now=clock.now())
         writer = await _connect(path, mode="rw", busy_timeout=busy_timeout)
         try:
-            ids = await _run(writer, _prepare_writer)
+            ids, ran_until = await _run(writer, _prepare_writer)
             reader = await _connect(path, mode="ro", busy_timeout=busy_timeout)
         except BaseException:
             await writer.close()
             raise
-        return cls(writer, reader, ids, clock=clock, hook=hook)
+        return cls(writer, reader, ids, ran_until=ran_until, clock=clock, hook=hook, busy_timeout=busy_timeout)
 
     @property
     def ids(self) -> IdsInMemory:
         return self._ids
+
+    @property
+    def ran_until(self) -> datetime | None:
+        return self._ran_until
 
     @property
     def revision(self) -> str:
@@ -119,8 +130,11 @@ class SqliteStore:
         if self._is_closed:
             raise StoreUnavailable("the store is closed")
 
+        queued = self._clock.monotonic()
+
         def transaction(database: sqlite3.Connection) -> T:
             started = self._clock.monotonic()
+            self._patience.tell(database, waited_seconds=started - queued)
             result = _commit(database, point, work, self._hook)
             seconds = self._clock.monotonic() - started
             if seconds > SLOW_AFTER_SECONDS:
@@ -284,6 +298,22 @@ class SqliteStore:
         return await self._transaction(Point.OUTBOX_ADMIN, lambda database: outbox.cancel(database, delivery_id))
 
 
+class _Patience:
+    """What a transaction has left of `BUSY_TIMEOUT` when its turn comes. Used on the writer's thread alone."""
+
+    def __init__(self, whole: timedelta) -> None:
+        self._whole = whole
+        self._told = whole
+
+    def tell(self, database: sqlite3.Connection, *, waited_seconds: float) -> None:
+        """Lets SQLite wait for what is left; says nothing while that is the whole, as it nearly always is."""
+        waited = timedelta(seconds=waited_seconds)
+        left = self._whole if waited < _SHORT_WAIT else max(timedelta(0), self._whole - waited)
+        if left != self._told:
+            database.execute(f"PRAGMA busy_timeout = {left // timedelta(milliseconds=1)}").fetchall()
+            self._told = left
+
+
 # ---- on the threads of the database ----------------------------------------------------------------------------------
 
 
@@ -300,7 +330,7 @@ async def _connect(path: Path, *, mode: str, busy_timeout: timedelta) -> aiosqli
     try:
         await connection
     except sqlite3.Error as error:
-        raise _translated(error) from error
+        raise translated(error) from error
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -312,12 +342,12 @@ async def _run(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connect
     try:
         result: T = await connection._execute(lambda: work(connection._conn))  # type: ignore[no-untyped-call]
     except sqlite3.Error as error:
-        raise _translated(error) from error
+        raise translated(error) from error
     return result
 
 
-def _prepare_writer(database: sqlite3.Connection) -> IdsInMemory:
-    """Sets the pragmas, checks that they hold, and counts on from the last ids."""
+def _prepare_writer(database: sqlite3.Connection) -> tuple[IdsInMemory, datetime | None]:
+    """Sets the pragmas, checks that they hold, counts on from the last ids, and finds `Cases.ran_until`."""
     for name, value in PRAGMAS.items():
         database.execute(f"PRAGMA {name} = {value}").fetchall()
     for name, wanted in DURABLE.items():
@@ -326,7 +356,7 @@ def _prepare_writer(database: sqlite3.Connection) -> IdsInMemory:
             raise PermanentError(
                 f"the store is not durable: {name} is {found}, not {wanted}; is it on a network file system?"
             )
-    return IdsInMemory(database)
+    return IdsInMemory(database), from_micros(select(database, RAN_UNTIL)[0]["ran_until"])
 
 
 def _commit(
@@ -356,15 +386,3 @@ def _snapshot(database: sqlite3.Connection, work: Callable[[sqlite3.Connection],
     finally:
         if database.in_transaction:
             database.execute("ROLLBACK")
-
-
-def _translated(error: sqlite3.Error) -> Exception:
-    """What the rest of the program makes of an error of sqlite3; a mistake in our statements stays what it is."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
-    if code in _TAKEN_MEANWHILE:
-        return Conflict(f"taken meanwhile: {error}")
-    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
-        return PermanentError(f"the database refuses it: {error}")
-    if code & 0xFF in _OUR_FAULT:
-        return error
-    return StoreUnavailable(f"the database does not answer: {error} ({error.sqlite_errorname})")
