@@ -6,7 +6,8 @@ R1 to R4: C1 to C5 and the journal (DESIGN 3), and the commits of commands and o
 from __future__ import annotations
 
 import pytest
-from tests.crash.lives import ANN, CONNECTIONS, Crash, Installation, customer, mail_of
+from tests.crash.lives import ANN, CONNECTIONS, Installation, customer, mail_of
+from tests.crash.points import Crash
 from tests.crash.rounds import MAILS_COUNT, play
 from tests.servers.eventually import eventually
 
@@ -25,7 +26,7 @@ async def test_a_killed_daemon_loses_nothing_and_does_nothing_twice(installation
 
     assert not verdict.lost, installation.log
     assert not verdict.double, installation.log
-    assert len(installation.ledger.acknowledged) == MAILS_COUNT
+    assert len(installation.ledger.taken) == MAILS_COUNT
     # Each connection may have had one mail between its journal entry and its settling.
     assert len(verdict.unknown) <= CONNECTIONS
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.crash.judge import judge
-from tests.crash.lives import Crash, Installation, mail_of
+from tests.crash.ledger import Wish
+from tests.crash.lives import Installation, mail_of
+from tests.crash.points import Crash
 from tests.servers.eventually import eventually
 from tests.servers.imap_servers import ImapServer
 from tests.servers.smtp_sink import SmtpSink
@@ -53,7 +55,7 @@ async def test_a_mailbox_is_taken_once_and_moved_whenever_the_end_comes(
         for number in range(MAILS_COUNT):
             mail = mail_of(number)
             program.put(box, mail.as_bytes().replace(b"\n", b"\r\n"))
-            installation.ledger.acknowledged.add(str(mail["Message-ID"]).strip("<>"))
+            installation.ledger.takes(mail, Wish.CASE)
     await installation.start(crash)
     await installation.until_killed()
     await installation.start()
