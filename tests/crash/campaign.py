@@ -19,7 +19,7 @@ from tests.crash.chapter import Chapter
 from tests.crash.flaws import Flaw
 from tests.crash.judge import Verdict
 from tests.crash.ledger import Sink
-from tests.crash.peers import install
+from tests.crash.peers import installed
 from tests.crash.points import Crash, Site, crashes_at
 from tests.servers.imap_servers import DOVECOT, ImapServer, running_dovecot, running_pymap
 
@@ -149,25 +149,23 @@ async def _play(
 ) -> list[Report]:
     """Ends with the first round that cannot be played to its end."""
     reports: list[Report] = []
+    site = chapter.turns[0].site
     async with Sink() as sink:
-        site = chapter.turns[0].site
-        installation, peer = install(site, folder, sink, servers, empty_store=empty_store)
-        story = Chapter(installation, peer, sink, seed=chapter.seed, flaw=flaw)
-        try:
+        with installed(site, folder, sink, servers, empty_store=empty_store) as (installation, peer):
+            story = Chapter(installation, peer, sink, seed=chapter.seed, flaw=flaw)
             for turn in chapter.turns:
-                try:
-                    if not reports:
-                        await story.begin()
-                    played = await story.play(turn.crash)
-                except AssertionError as error:
-                    reports.append(Report(turn=turn, trouble=str(error).partition("\n")[0]))
+                reports.append(await _play_turn(story, turn))
+                if reports[-1].trouble is not None:
                     break
-                reports.append(
-                    Report(turn=turn, is_hit=played.is_hit, verdict=played.verdict, begun_count=played.begun_count)
-                )
-        finally:
-            installation.destroy()
     return reports
+
+
+async def _play_turn(story: Chapter, turn: Turn) -> Report:
+    try:
+        played = await story.play(turn.crash)
+    except AssertionError as error:
+        return Report(turn=turn, trouble=str(error).partition("\n")[0])
+    return Report(turn=turn, is_hit=played.is_hit, verdict=played.verdict, begun_count=played.begun_count)
 
 
 @contextmanager

@@ -59,8 +59,8 @@ class Chapter:
         self._cases: list[Row] = []
         self._told = Verdict()
 
-    async def begin(self) -> None:
-        """The day before the first round: a report that nobody can place, a case that waits, a case that is resolved."""
+    async def _begin(self) -> None:
+        """The day before the first round: a report that nobody can place, a case that waits, one that is resolved."""
         await self._start()
         mails = [(mail_of(0), Wish.CASE), (mail_of(2), Wish.CASE), (stray_report(0), Wish.REPORT)]
         await Day(self._installation, self._peer, mails).pass_by()
@@ -73,6 +73,8 @@ class Chapter:
 
     async def play(self, crash: Crash) -> Played:
         """One round. Raises AssertionError when a daemon does not start, or never has nothing left to do."""
+        if self._day == 0:
+            await self._begin()
         self._day += 1
         random = Random(f"{self._seed} {self._day}")
         begun_before = len(self._installation.ledger.begun)
@@ -93,7 +95,7 @@ class Chapter:
     # -- lives
 
     async def _live_and_die(self, crash: Crash, day: Day, random: Random) -> bool:
-        """A life that ends in a crash; False when it never came by that point and was killed with nothing left to do."""
+        """A life that ends in a crash; False when it never came by that point, and was killed with nothing to do."""
         installation = self._installation
         self._sink.kill_at(crash if crash.point == Wire.DOT.name else None, installation.kill)
         day.on_taken = Countdown(crash.nth, installation.kill) if crash.point == Wire.TAKEN.name else lambda: None

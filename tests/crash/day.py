@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -76,17 +77,18 @@ class Day:
             await self.jobs.pop(0)()
 
     async def offer(self) -> None:
-        """Offers what has not been taken yet."""
-        left = []
-        for mail, wish in self.mails:
-            if await self.peer.offers(mail, wish):
-                self.on_taken()
-            else:
-                left.append((mail, wish))
-        self.mails = left
+        """Offers what has not been taken yet, all at once."""
+        are_taken = await asyncio.gather(*(self._offer(mail, wish) for mail, wish in self.mails))
+        self.mails = [mail for mail, is_taken in zip(self.mails, are_taken, strict=True) if not is_taken]
+
+    async def _offer(self, mail: EmailMessage, wish: Wish) -> bool:
+        is_taken = await self.peer.offers(mail, wish)
+        if is_taken:
+            self.on_taken()
+        return is_taken
 
 
-def plan_day(  # noqa: PLR0913 - what a day depends on
+def plan_day(
     installation: Installation, peer: Peer, cases: list[Row], *, number: int, random: Random, point: str
 ) -> Day:
     """A day like others, with what it takes to come by `point`. `cases` are those of the evening before."""
@@ -118,7 +120,7 @@ def plan_day(  # noqa: PLR0913 - what a day depends on
 
 
 def _is_odd(case: Row) -> bool:
-    """Cases of customers with odd numbers get answers, the others are worked on: neither disturbs the other's account."""
+    """Cases of customers with odd numbers get answers, the others are worked on: each has an account of its own."""
     name = str(case["requester"]).partition("@")[0]
     return name.startswith("customer") and int(name.removeprefix("customer")) % 2 == 1
 

@@ -31,7 +31,7 @@ def id_of(mail: EmailMessage) -> str:
 
 @dataclass
 class Ledger:
-    """What was said to those who send mail and give commands, and how far deliveries were when the daemon was killed."""
+    """What was said to those who send mail and give commands, and how far deliveries were at the kills."""
 
     #: Mails, by Message-ID, that were answered with 250, or stand in the mailbox on the server.
     taken: dict[str, Wish] = field(default_factory=dict)

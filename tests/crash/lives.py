@@ -145,7 +145,7 @@ class Installation:
 
     def now(self) -> datetime:
         """The daemon's time."""
-        return datetime.now(UTC) + self._ahead  # noqa: TID251 - a process of its own, real time
+        return datetime.now(UTC) + self._ahead
 
     @property
     def pid(self) -> int:
