@@ -14,7 +14,7 @@ from mailcase.config.settings import ImapSource, Settings
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_answers import FetchedMail
 from mailcase.outbound.port import Attempt, BeforeData, Outlet, OutletSession
-from mailcase.store.rows import ClaimedOutgoing, DeliveryId
+from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId
 
 
 class Flaw(Enum):

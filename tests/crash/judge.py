@@ -14,9 +14,6 @@ from typing import Any
 from tests.crash.ledger import Wish
 from tests.crash.lives import Installation
 
-#: The shell shows no more rows than this; a longer life than that is not judged.
-ROWS_SHOWN = 200
-
 Row = dict[str, Any]
 
 
@@ -58,7 +55,6 @@ async def judge(installation: Installation) -> Verdict:
 
 async def _gather(installation: Installation) -> Evidence:
     mails, deliveries = await installation.asks("mail.list"), await installation.asks("outbox.list")
-    assert max(len(mails), len(deliveries)) < ROWS_SHOWN, "the shell does not show everything any more"
     refs = [row["ref"] for row in await installation.asks("case.list")]
     parser = BytesHeaderParser()
     copies = Counter(

@@ -222,6 +222,7 @@ class Installation:
         """One question of the shell. Raises TransientError when the daemon goes away before it has answered."""
         response = await self._request(operation, arguments)
         assert response.exit == 0, response.error
+        assert not response.more, "the answer does not hold everything"
         return response.data
 
     async def gives(self, operation: str, *, ref: str, **arguments: Json) -> bool:
