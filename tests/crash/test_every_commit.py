@@ -22,6 +22,7 @@ CRASHES += [Crash(point=Point.ACCEPT.name, when="after", nth=2), Crash(point=Poi
 
 @pytest.mark.parametrize("crash", CRASHES, ids=str)
 async def test_a_killed_daemon_loses_nothing_and_does_nothing_twice(installation: Installation, crash: Crash) -> None:
+    """R1 to R4: what was acknowledged is a case, once, and its customer hears of it, once."""
     verdict = await play(installation, crash)
 
     assert not verdict.lost, installation.log

@@ -1,4 +1,4 @@
-"""The same with an IMAP mailbox: `kill -9` before and after the commit, and so always before the MOVE (L1, L11)."""
+"""The same with an IMAP mailbox: `kill -9` before and after the commit, and so always before the MOVE (R1, L11)."""
 
 from __future__ import annotations
 
