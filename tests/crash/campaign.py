@@ -23,6 +23,7 @@ from tests.crash.peers import installed
 from tests.crash.points import Crash, Site, crashes_at
 from tests.servers.imap_servers import DOVECOT, ImapServer, running_dovecot, running_pymap
 
+from mailcase.errors import AppError
 from mailcase.store import migrate
 
 #: Rounds on one store.
@@ -163,7 +164,7 @@ async def _play(
 async def _play_turn(story: Chapter, turn: Turn) -> Report:
     try:
         played = await story.play(turn.crash)
-    except AssertionError as error:
+    except (AssertionError, AppError, OSError) as error:
         return Report(turn=turn, trouble=str(error).partition("\n")[0])
     return Report(turn=turn, is_hit=played.is_hit, verdict=played.verdict, begun_count=played.begun_count)
 

@@ -110,15 +110,10 @@ def _judge_place(row: Row, wish: Wish, evidence: Evidence, verdict: Verdict) -> 
 
 def _judge_told(ref: str, evidence: Evidence, verdict: Verdict) -> None:
     """R3, R5: the customer and the queue hear of a new case, once each."""
-    case = evidence.cases[ref]
     for notice in ("acknowledgement", "new-in-queue"):
         count = len(evidence.notices(ref, notice))
         if count != 1:
             (verdict.double if count else verdict.lost).append(f"{ref}: {count} times {notice}")
-    sent = sum(count for (_, address), count in evidence.copies.items() if address == case["requester"])
-    own = [row for row in evidence.deliveries if row["to"] == case["requester"] and row["state"] == "sent"]
-    if sent < len(own):
-        verdict.lost.append(f"{ref}: {case['requester']} has {sent} of {len(own)} mails")
 
 
 # ---- mail out --------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ mailboxes:
     addresses: {{support@example.org: {{name: Example Support}}}}
     fallback: enquiry
 relay: {{host: 127.0.0.1, port: {relay_port}, tls: none, connections: {connections}}}
+limits: {limits}
 """
 #: To the relay: so many mails can be between journal and settling when the end comes.
 CONNECTIONS = 2
@@ -84,6 +85,7 @@ class Installation:
         empty_store: Path,
         receive: str = LISTENER,
         connections: int = CONNECTIONS,
+        limits: str = "{}",
         protocol: type[smtplib.SMTP] = smtplib.SMTP,
     ) -> None:
         """`protocol` is what mail is offered by, where the daemon listens."""
@@ -94,7 +96,7 @@ class Installation:
         (folder / "state").mkdir(mode=0o700)
         shutil.copy(empty_store, folder / "state" / "mailcase.db")
         (folder / "config.yaml").write_text(
-            CONFIGURATION.format(receive=receive, relay_port=sink.port, connections=connections)
+            CONFIGURATION.format(receive=receive, relay_port=sink.port, connections=connections, limits=limits)
         )
         self._process: ForkServerProcess | None = None
         self._ahead = timedelta(0)
