@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from random import Random
 
 from tests.crash.day import Day, is_worked_on, plan_day, put_off, release_grey, resolve, stray_report
 from tests.crash.flaws import Flaw
-from tests.crash.judge import Row, Verdict, judge
+from tests.crash.judge import Row, Verdict, is_over, judge
 from tests.crash.ledger import Sink, Wish
 from tests.crash.lives import Installation, mail_of
 from tests.crash.peers import Peer
@@ -137,10 +136,10 @@ class Chapter:
         if await self._peer.unacknowledged_count() > 0:
             return False
         try:
-            waits = [row["wait"] for row in await self._installation.asks("case.list") if row["wait"] is not None]
+            cases = await self._installation.asks("case.list")
         except TransientError:
             return False
-        if any(datetime.fromisoformat(wait["until"]) <= self._installation.now() for wait in waits):
+        if any(is_over(case["wait"], self._installation.now()) for case in cases):
             return False
         return await self._installation.is_idle()
 

@@ -101,11 +101,12 @@ def plan_day(
         jobs.append(lambda: release_grey(installation, grey))
     if point == Point.INBOX_ADMIN.name:
         jobs.append(lambda: retry_report(installation))
-    answered = [case for case in cases if _is_odd(case) and installation.copies_to(case["requester"])]
-    if answered:
-        case = random.choice(answered)
-        acknowledgement = installation.copies_to(case["requester"])[0]
-        mails.append((answer_to(acknowledgement, first), Wish.ANSWER))
+    talked_about = [case for case in cases if _is_odd(case) and installation.copies_to(case["requester"])]
+    if talked_about:
+        answered, asked = random.choice(talked_about), random.choice(talked_about)
+        last = installation.copies_to(answered["requester"])[-1]
+        mails.append((answer_to(last, first), Wish.ANSWER))
+        jobs.append(lambda: ask(installation, asked["ref"]))
     worked_on = [case for case in cases if is_worked_on(case)]
     if worked_on:
         case = random.choice(worked_on)
@@ -120,7 +121,7 @@ def plan_day(
 
 
 def _is_odd(case: Row) -> bool:
-    """Cases of customers with odd numbers get answers, the others are worked on: each has an account of its own."""
+    """With customers of odd numbers we talk, the cases of the others are worked on: each has an account of its own."""
     name = str(case["requester"]).partition("@")[0]
     return name.startswith("customer") and int(name.removeprefix("customer")) % 2 == 1
 
@@ -131,6 +132,11 @@ def is_worked_on(case: Row) -> bool:
 
 
 # ---- what agents do --------------------------------------------------------------------------------------------------
+
+
+async def ask(installation: Installation, ref: str) -> bool:
+    """Asks the customer, and waits for the answer; True when that is done."""
+    return await installation.gives("case.reply", ref=ref, text="Since when?", wait="client")
 
 
 async def put_off(installation: Installation, ref: str) -> bool:

@@ -16,6 +16,9 @@ from tests.crash.lives import Installation
 
 Row = dict[str, Any]
 
+#: The mail that each command leads to, once, at once or when its time has come.
+MAIL_OF = {"case.wait": "wait-over", "case.resolve": "resolved", "case.reply": "answer"}
+
 
 @dataclass
 class Verdict:
@@ -160,15 +163,23 @@ def _judge_commands(installation: Installation, evidence: Evidence, verdict: Ver
     for text, is_done in ledger.notes.items():
         _judge_count(f"note {text}", told.count(text), int(is_done), 1, verdict)
     for ref, case in evidence.cases.items():
-        wait = case["wait"]
-        if wait is not None and datetime.fromisoformat(wait["until"]) <= installation.now():
-            verdict.lost.append(f"{ref} waits since {wait['until']} is over")
-        done, given = ledger.done[ref, "case.wait"], ledger.given[ref, "case.wait"]
-        _judge_count(
-            f"{ref}: wait-over", len(evidence.notices(ref, "wait-over")), done - (wait is not None), given, verdict
-        )
-        done, given = ledger.done[ref, "case.resolve"], ledger.given[ref, "case.resolve"]
-        _judge_count(f"{ref}: resolved", len(evidence.notices(ref, "resolved")), done, given, verdict)
+        if is_over(case["wait"], installation.now()):
+            verdict.lost.append(f"{ref} still waits: {case['wait']}")
+        for operation, notice in MAIL_OF.items():
+            # What still waits has its mail before it.
+            is_ahead = operation == "case.wait" and case["wait"] is not None
+            _judge_count(
+                f"{ref}: {notice}",
+                len(evidence.notices(ref, notice)),
+                ledger.done[ref, operation] - is_ahead,
+                ledger.given[ref, operation],
+                verdict,
+            )
+
+
+def is_over(wait: Row | None, now: datetime) -> bool:
+    """A wait whose time has come."""
+    return wait is not None and wait["until"] is not None and datetime.fromisoformat(wait["until"]) <= now
 
 
 def _judge_count(name: str, count: int, at_least: int, at_most: int, verdict: Verdict) -> None:
