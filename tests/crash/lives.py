@@ -127,8 +127,9 @@ class Installation:
         self._port_file.unlink(missing_ok=True)
         self._ahead = timedelta(days=ahead_days)
         life = Life(folder=self.folder, crash=crash, ahead=self._ahead, is_deadly=is_deadly, flaw=flaw)
-        self._process = PROCESSES.Process(target=live, args=(life,))
-        self._process.start()
+        process = PROCESSES.Process(target=live, args=(life,))
+        process.start()
+        self._process = process
 
     async def until_working(self) -> None:
         """Returns once the daemon works, or has ended."""
