@@ -26,6 +26,7 @@ from mailcase.config.settings import ImapSource, Settings
 from mailcase.daemon import Daemon
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.inbound.imap import Acknowledged, ImapSession
+from mailcase.login.logins import Credentials
 from mailcase.outbound.port import Outlet
 from mailcase.store.port import Point
 from mailcase.store.rows.inbox import ClaimedMail
@@ -137,7 +138,7 @@ def _sessions(life: Life, killer: Killer | None) -> Callable[[ImapSource], ImapS
     return ImapSession if killer is None else partial(MortalSession, killer=killer)
 
 
-def _outlets(life: Life) -> Callable[[Settings, Clock], Outlet]:
+def _outlets(life: Life) -> Callable[[Settings, Clock, Credentials | None], Outlet]:
     if life.flaw in (Flaw.SENDS_TWICE, Flaw.JOURNALS_LATE):
         return partial(flawed_outlet, flaw=life.flaw)
     return World().outlet

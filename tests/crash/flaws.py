@@ -13,6 +13,7 @@ from mailcase.clock import Clock
 from mailcase.config.settings import ImapSource, Settings
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_answers import FetchedMail
+from mailcase.login.logins import Credentials
 from mailcase.outbound.port import Attempt, BeforeData, Outlet, OutletSession
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId
 
@@ -83,6 +84,6 @@ class FlawedOutlet:
         return FlawedSession(self.outlet.session(), self.flaw)
 
 
-def flawed_outlet(settings: Settings, clock: Clock, flaw: Flaw) -> Outlet:
+def flawed_outlet(settings: Settings, clock: Clock, credentials: Credentials | None, *, flaw: Flaw) -> Outlet:
     """The way out of a daemon with one of the flaws in sending."""
-    return FlawedOutlet(World().outlet(settings, clock), flaw)
+    return FlawedOutlet(World().outlet(settings, clock, credentials), flaw)
