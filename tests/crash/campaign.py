@@ -23,6 +23,7 @@ from tests.crash.peers import installed
 from tests.crash.points import Crash, Site, Wire, crashes_at
 from tests.servers.imap_servers import DOVECOT, ImapServer, running_dovecot, running_pymap
 
+from mailcase.clock import SystemClock
 from mailcase.errors import AppError
 from mailcase.store import migrate
 from mailcase.store.port import Point
@@ -126,7 +127,7 @@ def play_all(
 ) -> Iterator[list[Report]]:
     """The reports of each chapter, as they come."""
     empty_store = folder / "empty.db"
-    migrate.upgrade(empty_store)
+    migrate.upgrade(empty_store, now=SystemClock().now())
     play = partial(play_chapter, servers=servers, folder=folder, empty_store=empty_store)
     with ProcessPoolExecutor(PLAYERS, mp_context=get_context("spawn")) as players:
         yield from players.map(play, chapters)

@@ -154,6 +154,7 @@ class Installation:
     def pid(self) -> int:
         """The process of this life."""
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     async def until_killed(self) -> None:
