@@ -2,12 +2,13 @@
 # Works without ensurepip (Debian's python3 without python3-venv): pip installs into the environment from outside.
 
 PYTHON ?= python3
+ROUNDS ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fmt clean
+.PHONY: help demo run test crash check fmt clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -31,6 +32,9 @@ run: $(VENV)/.runtime ## the daemon on config.example.yaml as it stands
 
 test: $(VENV)/.dev ## all tests; those that need Dovecot too where it is installed
 	$(BIN)/pytest -n auto
+
+crash: $(VENV)/.dev ## kill -9 at every point, ROUNDS=200 times; SEED= plays it again, ONLY= up to one round
+	$(BIN)/python -m tests.crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 check: $(VENV)/.dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check

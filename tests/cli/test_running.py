@@ -126,6 +126,7 @@ def test_a_closed_terminal_does_not_stop_the_daemon(folder: Path, mailcase: Mail
 
 
 def test_a_second_daemon_is_told_to_come_later(folder: Path) -> None:
+    """R2: two daemons never share a store."""
     with running(folder):
         second = subprocess.run([MAILCASE, "run"], cwd=folder, capture_output=True, text=True, check=False, timeout=30)
 

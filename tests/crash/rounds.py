@@ -1,9 +1,10 @@
-"""One round: mail comes in, the daemon is killed, another one takes over, and the peer offers again what it must."""
+"""The shortest round: mail comes in, the daemon is killed, another one takes over, and the peer offers again."""
 
 from __future__ import annotations
 
 from tests.crash.judge import Verdict, judge
-from tests.crash.lives import Crash, Installation, mail_of
+from tests.crash.lives import Installation, mail_of
+from tests.crash.points import Crash
 
 #: Enough that the crash falls between mails too.
 MAILS_COUNT = 3

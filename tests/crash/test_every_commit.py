@@ -5,10 +5,14 @@ R1 to R4: C1 to C5 and the journal (DESIGN 3), and the commits of commands and o
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tests.crash.lives import ANN, CONNECTIONS, Crash, Installation, customer, mail_of
+from tests.crash.lives import ANN, CONNECTIONS, Installation, customer, mail_of
+from tests.crash.points import Crash
 from tests.crash.rounds import MAILS_COUNT, play
 from tests.servers.eventually import eventually
+from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.errors import TransientError
 from mailcase.store.port import Point
@@ -21,11 +25,12 @@ CRASHES += [Crash(point=Point.ACCEPT.name, when="after", nth=2), Crash(point=Poi
 
 @pytest.mark.parametrize("crash", CRASHES, ids=str)
 async def test_a_killed_daemon_loses_nothing_and_does_nothing_twice(installation: Installation, crash: Crash) -> None:
+    """R1 to R4: what was acknowledged is a case, once, and its customer hears of it, once."""
     verdict = await play(installation, crash)
 
     assert not verdict.lost, installation.log
     assert not verdict.double, installation.log
-    assert len(installation.ledger.acknowledged) == MAILS_COUNT
+    assert len(installation.ledger.taken) == MAILS_COUNT
     # Each connection may have had one mail between its journal entry and its settling.
     assert len(verdict.unknown) <= CONNECTIONS
 
@@ -43,6 +48,32 @@ async def test_an_attempt_that_was_journaled_and_not_settled_is_unknown_and_not_
     assert not verdict.lost
     assert len(installation.copies_to(case["requester"])) == copies_count
     assert "needs-attention" in case["flags"]
+
+
+async def test_a_mail_that_is_sent_again_after_a_kill_is_the_same_mail(tmp_path: Path, empty_store: Path) -> None:
+    """R3: where the operator prefers two copies to none, they have one Message-ID and the same bytes."""
+    async with SmtpSink() as sink:
+        installation = Installation(
+            tmp_path,
+            sink,
+            empty_store=empty_store,
+            connections=1,
+            limits="{resend_unknown: true, retry_step: 1 second}",
+        )
+        try:
+            await installation.start(Crash(point="SETTLE", when="before"))
+            assert await installation.offers(mail_of(1))
+            await installation.until_killed()
+            await installation.start()
+            await installation.until_settled()
+            unknown = await installation.asks("outbox.list", state="unknown")
+        finally:
+            installation.destroy()
+
+    first, *others = [mail.raw for mail in sink.mails]
+    assert others.count(first) == 1
+    assert len(sink.mails) == 3
+    assert not unknown
 
 
 async def test_a_start_that_is_killed_is_made_good_by_the_next(installation: Installation) -> None:

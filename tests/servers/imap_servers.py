@@ -200,7 +200,13 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def pymap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapServer]:
     """pymap in a process of its own. It keeps no keywords."""
-    folder = tmp_path_factory.mktemp("pymap")
+    with running_pymap(tmp_path_factory.mktemp("pymap")) as server:
+        yield server
+
+
+@contextmanager
+def running_pymap(folder: Path) -> Iterator[ImapServer]:
+    """pymap, with its log and secret in the folder; it forgets all mail when it ends."""
     secret = folder / "secret"
     secret.write_text("demopass")
     port = free_port()
@@ -217,7 +223,7 @@ def pymap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImapServer]:
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    """Dovecot from a folder of its own, as whoever runs the tests; as root it keeps the mail as `nobody`."""
+    """Dovecot where it is installed."""
     with _installed_dovecot(tokens=None) as server:
         yield server
 
@@ -243,6 +249,13 @@ def _installed_dovecot(*, tokens: LocalTokenServer | None) -> Iterator[Dovecot]:
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+    with running_dovecot(tokens=tokens) as server:
+        yield server
+
+
+@contextmanager
+def running_dovecot(*, tokens: LocalTokenServer | None = None) -> Iterator[Dovecot]:
+    """Dovecot in a folder of its own, as whoever runs the tests; as root it keeps the mail as `nobody`."""
     folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
     # The mail's user must pass through it.
     folder.chmod(0o755)
