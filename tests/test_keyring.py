@@ -92,7 +92,7 @@ def test_two_keys_never_share_an_id(ring: Ring) -> None:
 
 def test_a_temporary_file_of_a_crash_is_in_nobodys_way(ring: Ring) -> None:
     ring.folder.mkdir()
-    (ring.folder / "keys.new").write_text("half")
+    (ring.folder / f"{FILE_NAME}.part").write_text("half")
 
     ring.load()
 

@@ -13,7 +13,9 @@ The path of a mail, station by station:
 
 What a mail server is shown, password or access token, comes from `login`. Time comes in by `workers.due` and
 `handlers.tick`, people by `cli`, `inbound.control` and `desk`. `app` wires all of it, `daemon` starts and stops it,
-`config` is what the operator wrote.
+`config` is what the operator wrote. What works under one configuration is a `shift`; `reload` puts the next in its
+place, `watching` keeps the mailboxes' watchers, `tasks` lets no part end in silence, and `pulse` tells the
+`service_manager` that the loop lives.
 """
 
 __version__ = "0.1.0"

@@ -7,29 +7,31 @@ place.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import Self
 
 from mailcase.clock import Clock, SystemClock
-from mailcase.config.settings import ImapSource, ListenerSource, MaildirRelay, Settings
+from mailcase.config.reader import load
+from mailcase.config.settings import ImapSource, ListenerSource, MailboxSettings, MaildirRelay, Settings
 from mailcase.core.case import MailboxName
 from mailcase.daemon import Daemon, ListenerPart
 from mailcase.desk.desk import Desk
 from mailcase.entropy import Entropy, SystemEntropy
+from mailcase.errors import ConfigError
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.command import CommandHandler
 from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.handlers.mail import MailHandler
 from mailcase.handlers.notices import NoticeWriter
 from mailcase.handlers.read import Reader
-from mailcase.handlers.refresh import refresh_deadlines
 from mailcase.handlers.tick import TickHandler
 from mailcase.handlers.transaction import Transactions
 from mailcase.inbound.accept import Door
 from mailcase.inbound.check import check_mailbox
-from mailcase.inbound.control import ControlServer
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.smtp import Listener
@@ -43,10 +45,15 @@ from mailcase.offload import Offload, OwnedThread
 from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.outbound.port import Outlet
 from mailcase.outbound.relay import SmtpRelay
+from mailcase.outbound.template_check import template_problems
+from mailcase.service_manager import Nobody, ServiceManager
+from mailcase.shift import Crew
 from mailcase.store.lock import StoreBusy, StoreLock
 from mailcase.store.port import Hook, Store
 from mailcase.store.sqlite import SqliteStore
+from mailcase.vitals import Vitals
 from mailcase.wakes import Wakes
+from mailcase.watching import WatcherPlan
 from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker, Reads
 from mailcase.workers.logins import LoginWorker
@@ -78,25 +85,68 @@ class World:
     hook: Hook | None = None
 
 
-class App:
-    """The wired services over one open store."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What stays as it is when the configuration changes."""
 
-    def __init__(self, settings: Settings, world: World, *, store: Store, ring: KeyRing) -> None:
+    store: Store
+    ring: KeyRing
+    wakes: Wakes
+    door: Door
+    vitals: Vitals = field(default_factory=Vitals)
+    #: Since when each listener listens.
+    presences: dict[MailboxName, ListenerPresence] = field(default_factory=dict)
+    #: The addresses that each listener takes mail for.
+    own_addresses: dict[MailboxName, frozenset[str]] = field(default_factory=dict)
+    #: By what they depend on: a token has one keeper, whatever else of the configuration changes.
+    logins: dict[object, Logins] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, store: Store, ring: KeyRing) -> Self:
+        """The ground of a first configuration."""
+        wakes = Wakes()
+        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox))
+
+    def logins_for(self, settings: Settings, world: World) -> Logins:
+        """The logins of these settings: those that there are already, where the settings ask for the same."""
+        sources = {name: mailbox.source for name, mailbox in settings.mailboxes.items()}
+        relay = settings.relay
+        key = (
+            tuple(
+                (name, source.user, source.login) for name, source in sources.items() if isinstance(source, ImapSource)
+            ),
+            None if isinstance(relay, MaildirRelay) else (relay.user, relay.login),
+            settings.limits.token_timeout,
+        )
+        if key not in self.logins:
+            self.logins[key] = Logins(settings, clock=world.clock, entropy=world.entropy, offload=world.offload)
+        return self.logins[key]
+
+
+class App:
+    """The wired services under one configuration."""
+
+    def __init__(self, settings: Settings, world: World, ground: Ground) -> None:
         self.settings = settings
         self.world = world
-        self.store = store
-        self.wakes = Wakes()
-        self.logins = Logins(settings, clock=world.clock, entropy=world.entropy, offload=world.offload)
+        self.store = store = ground.store
+        self.wakes = ground.wakes
+        self.logins = ground.logins_for(settings, world)
         self.book = AddressBook(settings)
         self.instance = _instance(settings)
-        self._reader = Reader(self.book, ring, key_lifetime=settings.limits.key_lifetime)
-        writer = NoticeWriter(settings=settings, book=self.book, ring=ring, entropy=world.entropy)
+        self._ground = ground
+        self._reader = Reader(self.book, ground.ring, key_lifetime=settings.limits.key_lifetime)
+        writer = NoticeWriter(settings=settings, book=self.book, ring=ground.ring, entropy=world.entropy)
         self._transactions = Transactions(
             store=store, settings=settings, writer=writer, clock=world.clock, wakes=self.wakes
         )
-        self._door = Door(store, self.wakes.inbox)
+        self._door = ground.door
         self.progress = Progress(
-            settings.mailboxes, store=store, clock=world.clock, under_way_since=self._door.under_way_since
+            settings.mailboxes,
+            store=store,
+            clock=world.clock,
+            under_way_since=self._door.under_way_since,
+            listeners=ground.presences,
         )
         self.desk = Desk(
             settings=settings,
@@ -108,28 +158,61 @@ class App:
             check_mailbox=lambda name: check_mailbox(settings.mailboxes[name], world.offload, self.logins.mailboxes),
             clock=world.clock,
             wakes=self.wakes,
+            vitals=ground.vitals,
+            logins=self.logins,
         )
 
-    def daemon(self) -> Daemon:
-        """The daemon over these services; made once."""
-        delivery_handler = DeliveryHandler(self._transactions, limits=self.settings.limits)
+    def daemon(
+        self,
+        *,
+        manager: ServiceManager | None = None,
+        reread: Callable[[], Settings] | None = None,
+        on_settings: Callable[[Settings], None] = lambda _settings: None,
+    ) -> Daemon:
+        """The daemon over these services; made once. `reread` reads the configuration again, on a thread; by default
+        the file of these settings.
+        """
+        listeners = self._listeners()
         return Daemon(
             store=self.store,
             clock=self.world.clock,
+            manager=manager or Nobody(),
+            offload=self.world.offload,
+            vitals=self._ground.vitals,
+            listeners=listeners,
+            crew=self.crew(),
+            next_crew=self._next_crew,
+            reread=reread or partial(_reread, self.settings.file),
+            on_settings=on_settings,
+        )
+
+    def crew(self) -> Crew:
+        """Everything that works under this configuration."""
+        delivery_handler = DeliveryHandler(self._transactions, limits=self.settings.limits)
+        return Crew(
+            settings=self.settings,
             wakes=self.wakes,
-            limits=self.settings.limits,
-            delivery_handler=delivery_handler,
-            listeners=self._listeners(),
-            watchers=self._watchers(),
-            loops=(
+            handlers=(
                 self._inbox_worker(),
                 self._due_worker(),
-                *self._outbox_workers(delivery_handler),
                 LoginWorker(self.logins, clock=self.world.clock, wakes=self.wakes),
             ),
-            control=ControlServer(self.settings.socket, self.desk.answer),
-            refresh=lambda: refresh_deadlines(self.store, self.settings),
+            senders=self._outbox_workers(delivery_handler),
+            delivery_handler=delivery_handler,
+            answer=self.desk.answer,
+            progress=self.progress,
+            mailboxes=self._watcher_plans(),
+            take_over=self._take_over,
         )
+
+    def _next_crew(self, settings: Settings) -> Crew:
+        ground = replace(self._ground, wakes=self._ground.wakes.for_next())
+        return App(settings, self.world, ground).crew()
+
+    def _take_over(self) -> None:
+        """From now on the listeners take mail for the addresses of this configuration."""
+        for name in self.settings.mailboxes:
+            self._ground.own_addresses[name] = self.book.addresses_of(name)
 
     def _listeners(self) -> dict[MailboxName, ListenerPart]:
         limits = self.settings.limits
@@ -139,7 +222,6 @@ class App:
         for name, mailbox in self.settings.mailboxes.items():
             if not mailbox.is_enabled or not isinstance(mailbox.source, ListenerSource):
                 continue
-            own = self.book.addresses_of(name)
             presence = ListenerPresence(name, mailbox.source, store=self.store, clock=self.world.clock)
             self.progress.add_listener(name, presence)
             parts[name] = ListenerPart(
@@ -148,7 +230,7 @@ class App:
                     mailbox.source,
                     door=self._door,
                     clock=self.world.clock,
-                    knows_recipient=partial(_is_among, own),
+                    knows_recipient=partial(_is_among, self._ground.own_addresses, name),
                     limits=limits,
                     room=room,
                     instance=self.instance,
@@ -157,23 +239,29 @@ class App:
             )
         return parts
 
-    def _watchers(self) -> dict[MailboxName, ImapWatcher]:
+    def _watcher_plans(self) -> dict[MailboxName, WatcherPlan]:
+        limits = self.settings.limits
         return {
-            name: ImapWatcher(
-                mailbox,
-                door=self._door,
-                store=self.store,
-                clock=self.world.clock,
-                entropy=self.world.entropy,
-                offload=self.world.offload,
-                connect=self.world.imap_connect,
-                credentials=self.logins.mailboxes[name],
-                limits=self.settings.limits,
-                on_read=self.wakes.due.set,
+            name: WatcherPlan(
+                key=(mailbox.source, limits, self.logins.mailboxes[name]), make=partial(self._watcher, mailbox)
             )
             for name, mailbox in self.settings.mailboxes.items()
             if mailbox.is_enabled and isinstance(mailbox.source, ImapSource)
         }
+
+    def _watcher(self, mailbox: MailboxSettings) -> ImapWatcher:
+        return ImapWatcher(
+            mailbox,
+            door=self._door,
+            store=self.store,
+            clock=self.world.clock,
+            entropy=self.world.entropy,
+            offload=self.world.offload,
+            connect=self.world.imap_connect,
+            credentials=self.logins.mailboxes[mailbox.name],
+            limits=self.settings.limits,
+            on_read=self.wakes.due.set,
+        )
 
     def _inbox_worker(self) -> InboxWorker:
         return InboxWorker(
@@ -215,8 +303,16 @@ class App:
         ]
 
 
-def _is_among(own: frozenset[str], address: str) -> bool:
-    return own_address(address, own) is not None
+def _is_among(own: Mapping[MailboxName, frozenset[str]], mailbox: MailboxName, address: str) -> bool:
+    return own_address(address, own[mailbox]) is not None
+
+
+def _reread(file: Path) -> Settings:
+    """The settings as the file says now, templates looked at too. Raises ConfigError with every problem."""
+    settings = load(file)
+    if problems := template_problems(settings):
+        raise ConfigError(problems)
+    return settings
 
 
 def _instance(settings: Settings) -> str:
@@ -244,7 +340,7 @@ async def open_app(settings: Settings, world: World | None = None) -> AsyncItera
         )
         store = await SqliteStore.open(settings.store, clock=world.clock, hook=world.hook)
         try:
-            yield App(settings, world, store=store, ring=ring)
+            yield App(settings, world, Ground.over(store, ring))
         finally:
             await store.close()
 

@@ -13,6 +13,8 @@ from typing import Protocol
 
 #: The longest single sleep, so that a changed wall clock is seen soon.
 RECHECK_SECONDS = 15.0
+#: The wall clock is corrected by so much all the time; more is somebody setting it.
+JUMP_SECONDS = 2.0
 
 
 class Clock(Protocol):
@@ -26,8 +28,14 @@ class Clock(Protocol):
         """Seconds that never jump; only differences mean anything."""
         ...
 
+    def offset(self) -> float:
+        """Seconds by which the wall clock is ahead of the monotonic one; changes only when somebody sets the clock."""
+        ...
+
     async def sleep_until(self, at: datetime) -> None:
-        """Returns once `now()` is at or past `at`, at once if it already is."""
+        """Returns once `now()` is at or past `at`, at once if it already is; earlier when the clock was set back: `at`
+        may be years away then, and was meant as a moment soon.
+        """
         ...
 
 
@@ -40,10 +48,16 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def offset(self) -> float:
+        return self.now().timestamp() - self.monotonic()
+
     async def sleep_until(self, at: datetime) -> None:
+        offset = self.offset()
         # A loop on purpose: the wall clock may jump, and no event tells.
-        while (remaining := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - see above
+        while (remaining := (at - self.now()).total_seconds()) > 0:
             await asyncio.sleep(min(remaining, RECHECK_SECONDS))
+            if self.offset() < offset - JUMP_SECONDS:
+                return
 
 
 class SteppedClock:
@@ -59,9 +73,15 @@ class SteppedClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def offset(self) -> float:
+        # Its steps are time that passes.
+        return 0.0
+
     async def sleep_until(self, at: datetime) -> None:
-        while self._now < at:
+        while (seen := self._now) < at:
             await self._moved.wait()
+            if self._now < seen:
+                return
 
     def step(self, by: timedelta) -> None:
         """Moves the clock and wakes whoever waits for a time that has come. Backwards is allowed."""

@@ -2,44 +2,38 @@
 
 Order of a start: what an earlier life left unfinished, then the doors through which mail and commands come, then the
 loops. At a stop everything is asked to end at the same time, and gets the same time: no new mail, no new command, what
-is in hand is finished. The store is closed by whoever opened it.
+is in hand is finished. The store is closed by whoever opened it. No part may end in silence: one that does takes the
+daemon down, except a mailbox's watcher, which is started again (L7).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from mailcase.clock import Clock
-from mailcase.config.settings import Limits
+from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
 from mailcase.errors import StoreUnavailable
-from mailcase.handlers.delivery import DeliveryHandler
-from mailcase.inbound.control import ControlServer
+from mailcase.handlers.refresh import refresh_deadlines
+from mailcase.inbound.control import ControlServer, Request, Response
 from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
+from mailcase.offload import Offload
+from mailcase.pulse import Pulse
+from mailcase.reload import RELOAD, Reload
+from mailcase.service_manager import ServiceManager
+from mailcase.shift import Crew, Shift
 from mailcase.store.port import Store
-from mailcase.wakes import Wakes, first_of
+from mailcase.tasks import OwnTasks
+from mailcase.vitals import Vitals
+from mailcase.wakes import first_of
+from mailcase.watching import RESTART_PAUSE, Watcher, Watching
 
 log = get_logger()
-
-#: Pause before a mailbox's watcher that died is started again.
-RESTART_PAUSE = timedelta(seconds=5)
-
-
-class Watcher(Protocol):
-    """Watches one mailbox until it is stopped; a network that fails is its everyday business."""
-
-    async def run(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def look_now(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,84 +44,107 @@ class ListenerPart:
     presence: ListenerPresence
 
 
-class Loop(Protocol):
-    """A worker's loop; ends when the wakes say stop."""
-
-    async def run(self) -> None: ...
-
-
 class Daemon:
-    """All parts, wired by app.py."""
+    """All parts, wired by app.py. To be made on the loop that runs it."""
 
     def __init__(
         self,
         *,
         store: Store,
         clock: Clock,
-        wakes: Wakes,
-        limits: Limits,
-        delivery_handler: DeliveryHandler,
+        manager: ServiceManager,
+        offload: Offload,
+        vitals: Vitals,
         listeners: Mapping[MailboxName, ListenerPart],
-        watchers: Mapping[MailboxName, Watcher],
-        loops: Sequence[Loop],
-        control: ControlServer | None,
-        refresh: Callable[[], Awaitable[None]],
+        crew: Crew,
+        next_crew: Callable[[Settings], Crew],
+        reread: Callable[[], Settings],
+        on_settings: Callable[[Settings], None],
         restart_pause: timedelta = RESTART_PAUSE,
     ) -> None:
+        """`reread` reads the configuration again, on a thread; `on_settings` is told of each that comes into force."""
         self._store = store
         self._clock = clock
-        self._wakes = wakes
-        self._limits = limits
-        self._delivery_handler = delivery_handler
+        self._manager = manager
+        self._vitals = vitals
         self.listeners = listeners
-        self.watchers = watchers
-        self._loops = loops
-        self._control = control
-        self._refresh = refresh
-        self._restart_pause = restart_pause
+        self._tasks = OwnTasks()
+        self._watching = Watching(self._tasks, restart_pause=restart_pause)
+        self._control = ControlServer(crew.settings.socket, self.answer)
+        self._reload = Reload(
+            Shift(crew, self._tasks),
+            tasks=self._tasks,
+            store=store,
+            clock=clock,
+            manager=manager,
+            offload=offload,
+            vitals=vitals,
+            watching=self._watching,
+            next_crew=next_crew,
+            reread=reread,
+            on_settings=on_settings,
+        )
         #: Set once everything has started.
         self.started = asyncio.Event()
+        #: Set when everything is to end.
+        self._stopping = asyncio.Event()
+
+    @property
+    def watchers(self) -> Mapping[MailboxName, Watcher]:
+        """By mailbox, as it is now."""
+        return self._watching.watchers
+
+    @property
+    def _crew(self) -> Crew:
+        return self._reload.shift.crew
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set or a loop dies; then stops everything and raises what the loop died of."""
-        tasks: list[asyncio.Task[None]] = []
-        stopping = asyncio.create_task(stop.wait(), name="stop")
+        """Works until `stop` is set or a part dies; then stops everything and raises what the part died of."""
         try:
             await self._begin()
-            tasks += self._start_loops()
-            log.info("daemon_started", mailboxes=len(self.watchers) + len(self.listeners))
-            self.started.set()
-            await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            self._tell_started()
+            await _either(stop, self._tasks.has_failed)
         finally:
-            stopping.cancel()
-            await self._end(tasks)
-        if failures := _failures(tasks):
-            raise failures[0]
+            await self._end()
+        if self._tasks.failures:
+            raise self._tasks.failures[0]
         log.info("daemon_stopped")
+
+    async def reload(self) -> Response:
+        """Takes the configuration over as it is in its file now: all of it, or nothing; the answer says why not."""
+        return await self._reload.reload()
+
+    async def answer(self, request: Request, *, uid: int | None, blobs: Sequence[bytes]) -> Response:
+        """Answers the shell: what concerns the daemon itself here, all else at the desk."""
+        if request.operation == RELOAD:
+            return await self._reload.reload()
+        return await self._reload.answer(request, uid=uid, blobs=blobs)
 
     # -- start
 
     async def _begin(self) -> None:
         await self._recover()
-        await self._refresh()
-        for part in self.listeners.values():
+        await refresh_deadlines(self._store, self._crew.settings)
+        self._crew.take_over()
+        for name, part in self.listeners.items():
             await part.listener.start()
             await part.presence.begin()
-        if self._control is not None:
-            await self._control.start()
+            self._vitals.listening.add(name)
+        await self._distrust_the_future()
+        await self._control.start()
+        await self._watching.follow(self._crew.mailboxes)
+        self._reload.shift.start()
+        for name, part in self.listeners.items():
+            self._tasks.start(self._keep_presence(name, part), f"presence {name}", until=self._stopping)
+        pulse = Pulse(self._clock, self._manager, on_jump=self._clock_was_set)
+        self._tasks.start(pulse.run(self._stopping), "pulse", until=self._stopping)
 
-    def _start_loops(self) -> list[asyncio.Task[None]]:
-        return [
-            *(asyncio.create_task(loop.run(), name=type(loop).__name__) for loop in self._loops),
-            *(
-                asyncio.create_task(self._supervise(name, watcher), name=f"watcher {name}")
-                for name, watcher in self.watchers.items()
-            ),
-            *(
-                asyncio.create_task(self._keep_presence(name, part.presence), name=f"presence {name}")
-                for name, part in self.listeners.items()
-            ),
-        ]
+    def _tell_started(self) -> None:
+        self._vitals.started_at = self._vitals.configured_at = self._clock.now()
+        log.info("daemon_started", mailboxes=len(self.watchers) + len(self.listeners))
+        self._manager.ready()
+        self._reload.tell_status()
+        self.started.set()
 
     async def _recover(self) -> None:
         recovered = await self._store.recover()
@@ -139,67 +156,68 @@ class Daemon:
                 unknown=len(recovered.unknown),
             )
         for row in recovered.unknown:
-            await self._delivery_handler.handle_interrupted(row)
+            await self._crew.delivery_handler.handle_interrupted(row)
 
     # -- at work
 
-    async def _supervise(self, name: MailboxName, watcher: Watcher) -> None:
-        """A watcher that dies is started again; it never takes another mailbox, or the daemon, with it (L7)."""
-        while not self._wakes.stopping.is_set():
+    async def _keep_presence(self, name: MailboxName, part: ListenerPart) -> None:
+        """Writes down that we listen, as long as we do. Where the store cannot be had, the gap that a crash leaves only
+        seems longer.
+        """
+        while not self._stopping.is_set():
+            if not part.listener.is_listening:
+                raise RuntimeError(f"the listener of mailbox {name} has stopped to listen")
             try:
-                await watcher.run()
-            except Exception:
-                log.exception("watcher_died", mailbox=name)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._restart_pause.total_seconds()):
-                        await self._wakes.stopping.wait()
-
-    async def _keep_presence(self, name: MailboxName, presence: ListenerPresence) -> None:
-        """Writes down that we listen. Where the store cannot be had, the gap that a crash leaves only seems longer."""
-        while not self._wakes.stopping.is_set():
-            try:
-                await presence.save()
+                await part.presence.save()
             except StoreUnavailable as error:
                 log.warning("presence_unsaved", mailbox=name, error=str(error))
-            self._wakes.due.set()
-            until = self._clock.now() + self._limits.loop_poll
-            await first_of(self._wakes.stopping, clock=self._clock, until=until)
+            self._crew.wakes.due.set()
+            until = self._clock.now() + self._crew.settings.limits.loop_poll
+            await first_of(self._stopping, clock=self._clock, until=until)
+
+    async def _clock_was_set(self, by: timedelta) -> None:
+        """Nothing that was planned by the old time may wait for it, and nothing be believed that is yet to come."""
+        if by < timedelta(0):
+            try:
+                await self._distrust_the_future()
+            except StoreUnavailable as error:
+                log.warning("timers_paused", error=str(error))
+        self._crew.wakes.wake_all()
+        self._watching.look_now()
+
+    async def _distrust_the_future(self) -> None:
+        """What was written down by a clock that was ahead: how far mailboxes are read, when mail is to be sent."""
+        await self._crew.progress.forget_future()
+        retry_for = self._crew.settings.limits.retry_for
+        count = await self._store.bring_forward(now=self._clock.now(), retry_for=retry_for)
+        if count:
+            log.warning("deliveries_brought_forward", deliveries=count)
 
     # -- stop
 
-    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _end(self) -> None:
         """Everything gets the same time to finish; what has not by then is cut, and the next start picks it up."""
-        grace = self._limits.stop_within
-        self._wakes.stop()
+        self._manager.stopping()
+        grace = self._crew.settings.limits.stop_within
+        self._stopping.set()
+        self._vitals.listening.clear()
         endings = [
             *(part.listener.stop(grace) for part in self.listeners.values()),
-            *(watcher.stop() for watcher in self.watchers.values()),
-            _finish(tasks, grace),
+            self._reload.stop(),
+            self._watching.stop(),
+            self._tasks.finish(grace),
+            self._control.stop(grace),
         ]
-        if self._control is not None:
-            endings.append(self._control.stop(grace))
         # One that fails to stop must not keep the others from it.
         for failure in await asyncio.gather(*endings, return_exceptions=True):
             if isinstance(failure, BaseException):
                 log.error("stop_failed", error=repr(failure), exc_info=failure)
 
 
-async def _finish(tasks: Sequence[asyncio.Task[None]], grace: timedelta) -> None:
-    """Waits for the tasks, then cuts those that have not ended."""
-    if not tasks:
-        return
-    _, late = await asyncio.wait(tasks, timeout=grace.total_seconds())
-    for task in late:
-        log.warning("task_cut", task=task.get_name())
-        task.cancel()
-    await asyncio.gather(*late, return_exceptions=True)
-
-
-def _failures(tasks: Sequence[asyncio.Task[None]]) -> Sequence[BaseException]:
-    """What ended tasks died of, each logged."""
-    failures: list[BaseException] = []
-    for task in tasks:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("daemon_failed", task=task.get_name(), error=repr(error), exc_info=error)
-            failures.append(error)
-    return failures
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in waiting:
+            future.cancel()

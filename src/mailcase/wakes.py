@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailcase.clock import Clock
@@ -20,12 +20,28 @@ class Wakes:
     due: asyncio.Event = field(default_factory=asyncio.Event)
     #: Mail has been queued.
     outbox: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The loops end after what they have in hand.
+    #: The loops end after what they have in hand: the daemon stops, or others take over under another configuration.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    #: The daemon stops: what could be tried again is left to the next start.
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
-        """Asks every loop to end, and wakes those that wait."""
+        """Asks every loop to end, for good, and wakes those that wait."""
+        self.ending.set()
         self.stopping.set()
+
+    def hand_over(self) -> None:
+        """Asks every loop to end, because others take over."""
+        self.stopping.set()
+
+    def for_next(self) -> Wakes:
+        """The same events for the loops that take over."""
+        return replace(self, stopping=asyncio.Event())
+
+    def wake_all(self) -> None:
+        """Makes every loop look again."""
+        for event in (self.inbox, self.due, self.outbox):
+            event.set()
 
     async def woken(self, event: asyncio.Event, *, clock: Clock, until: datetime) -> None:
         """Returns when the event is set, the time has come or the daemon stops, whichever is first. Clears the event,

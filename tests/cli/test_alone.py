@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mailcase.cli.ask import ask
+from mailcase.cli.ask import ask, at_a_desk
 from mailcase.clock import SystemClock
 from mailcase.config.reader import load
+from mailcase.config.settings import Settings
 from mailcase.errors import TransientError
-from mailcase.inbound.control import Request
+from mailcase.inbound.protocol import Request, Response
 from mailcase.store.lock import StoreLock
 
 Mailcase = Callable[..., Result]
@@ -57,11 +58,16 @@ def test_a_case_that_does_not_exist_is_refused(mailcase: Mailcase) -> None:
     assert "no case 999-C" in refused.stderr
 
 
+def asked(settings: Settings, *, patience: timedelta) -> Response:
+    request = Request(operation="case.list")
+    return ask(settings.socket, request, (), SystemClock(), alone=at_a_desk, load=lambda: settings, patience=patience)
+
+
 def test_a_store_that_somebody_else_holds_is_tried_again_later(folder: Path) -> None:
     settings = load(folder / "config.yaml")
 
     with StoreLock.acquire(settings.store), pytest.raises(TransientError, match="has the store"):
-        ask(settings, Request(operation="case.list"), (), SystemClock(), patience=timedelta(milliseconds=250))
+        asked(settings, patience=timedelta(milliseconds=250))
 
 
 def test_a_store_that_is_held_for_a_moment_is_waited_for(folder: Path) -> None:
@@ -70,7 +76,7 @@ def test_a_store_that_is_held_for_a_moment_is_waited_for(folder: Path) -> None:
     letting_go = threading.Timer(0.3, lock.release)
     letting_go.start()
 
-    response = ask(settings, Request(operation="case.list"), (), SystemClock(), patience=timedelta(seconds=20))
+    response = asked(settings, patience=timedelta(seconds=20))
 
     letting_go.join()
     assert response.data == []
@@ -82,3 +88,23 @@ def test_a_held_store_is_exit_75(folder: Path, mailcase: Mailcase) -> None:
 
     assert result.exit_code == 75
     assert "no daemon answers" in result.stderr
+
+
+def test_status_without_a_daemon_reads_the_store_and_says_that_none_runs(mailcase: Mailcase) -> None:
+    mailcase("case", "new", "--process", "enquiry", "--subject", "S")
+
+    status = mailcase("status", "--json")
+
+    assert status.exit_code == 1
+    told = json.loads(status.stdout)
+    assert told["daemon"] is None
+    assert told["cases"]["draft"] == 1
+    assert [problem["what"] for problem in told["problems"]] == ["no-daemon"]
+    assert "wants an operator" in status.stderr
+
+
+def test_a_reload_without_a_daemon_is_refused(mailcase: Mailcase) -> None:
+    refused = mailcase("reload")
+
+    assert refused.exit_code == 1
+    assert "no daemon runs" in refused.stderr

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import Result
-from tests.cli.scripted import write_config
+from tests.cli.scripted import ScriptedDaemon, login, write_config
 
 from mailcase.cli.session import settings_file
 from mailcase.errors import ConfigError
+from mailcase.inbound.protocol import Response
 
 Mailcase = Callable[..., Result]
 
@@ -115,6 +116,32 @@ def test_a_missing_secret_is_a_problem_of_the_check_but_not_of_looking(folder: P
 
 def test_a_good_check_can_be_json(folder: Path, mailcase: Mailcase) -> None:
     assert json.loads(mailcase("check", "--json").stdout) == {"file": f"{folder}/config.yaml", "problems": []}
+
+
+def test_a_bad_check_is_json_too(folder: Path, mailcase: Mailcase) -> None:
+    write_config(folder, more="relay: {prot: 587}\n")
+
+    result = mailcase("check", "--json")
+
+    told = json.loads(result.stdout)
+    assert result.exit_code == 78
+    assert told["file"] == "config.yaml"
+    assert {(problem["line"], problem["where"]) for problem in told["problems"]} == {
+        (16, "relay.prot"),
+        (16, "relay.host"),
+    }
+    assert set(told["problems"][0]) == {"file", "line", "column", "where", "message", "hint"}
+
+
+def test_a_mistake_in_the_file_does_not_keep_a_shell_from_a_running_daemon(
+    daemon: ScriptedDaemon, folder: Path, mailcase: Mailcase
+) -> None:
+    """The daemon works with the configuration that it has; the status is asked for just then."""
+    write_config(folder, login=login(), more="relay: {prot: 587}\n")
+    daemon.response = Response(data=[])
+
+    assert mailcase("case", "list").exit_code == 0
+    assert mailcase("case", "list", "--as", "zoe").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from tests.cli.scripted import ScriptedDaemon
 
 from mailcase import __version__
 from mailcase.cli import main
+from mailcase.inbound.protocol import Response
 
 Mailcase = Callable[..., Result]
 
@@ -99,3 +101,21 @@ def test_what_needs_no_library_waits_for_none(folder: Path, words: list[str], un
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
 
     assert [name for name in done.stderr.split() if name in unwanted] == []
+
+
+@pytest.mark.parametrize("words", [["case", "list"], ["status"], ["mail", "list"]])
+def test_a_shell_beside_a_daemon_waits_for_nothing_that_only_the_daemon_needs(
+    daemon: ScriptedDaemon, folder: Path, words: list[str]
+) -> None:
+    """Shell commands take less than half a second, start included."""
+    daemon.response = Response(data=[])
+    script = (
+        "import sys\n"
+        "from mailcase.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+
+    assert [name for name in done.stderr.split() if name in (*HEAVY, "pydantic", "structlog")] == []

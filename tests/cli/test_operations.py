@@ -248,8 +248,9 @@ def test_ones_own_list_needs_somebody_whose_it_is(daemon: ScriptedDaemon, mailca
     write_config(folder)
 
     assert mailcase("case", "list", "--list", "inbox").exit_code == 2
-    assert mailcase("case", "list", "--list", "inbox", "--assignee", "bob").exit_code == 0
-    assert daemon.request.arguments["assignee"] == "bob"
+    assert mailcase("case", "list", "--list", "inbox", "--assignee", "bob").exit_code == 2
+    assert mailcase("case", "list", "--list", "inbox", "--assignee", "bob", "--as", "ann").exit_code == 0
+    assert (daemon.request.as_, daemon.request.arguments["assignee"]) == ("ann", "bob")
 
 
 # ---- wrong usage ---------------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ import inspect
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import pytest
 from tests.cli.scripted import CASE, DELIVERY, MAIL
 
-from mailcase.cli import render_case, render_mail
+from mailcase.cli import codes, reload, render_case, render_mail, render_status
 from mailcase.cli.render_case import case_list, case_show, case_summary
 from mailcase.cli.render_mail import (
     facts,
@@ -23,11 +24,15 @@ from mailcase.cli.render_mail import (
     outbox_list,
     outbox_show,
 )
+from mailcase.cli.render_status import status_screen
 from mailcase.cli.screen import Screen
 from mailcase.cli.table import columns_of
 from mailcase.cli.words import FRENCH
 from mailcase.config.settings import Language
-from mailcase.inbound.control import Json
+from mailcase.inbound.protocol import Json
+from mailcase.mail.kind import Kind
+from mailcase.store.rows.inbox import Outcome, Reason
+from mailcase.store.rows.outbox import DeliveryState
 
 View = Callable[[Json, Screen], Iterable[str]]
 
@@ -40,6 +45,52 @@ MAILBOX: dict[str, Json] = {
     "read_through_at": "2026-03-04T10:00:00Z",
     "checked_at": "2026-03-04T10:01:00Z",
     "last_error": None,
+}
+STATUS: dict[str, Json] = {
+    "version": "0.1.0",
+    "at": "2026-03-04T12:00:00Z",
+    "daemon": {
+        "started_at": "2026-03-01T08:00:00Z",
+        "uptime_s": 273_600,
+        "configured_at": "2026-03-01T08:00:00Z",
+        "reload_problems": [],
+    },
+    "mailboxes": [
+        {
+            "name": "desk",
+            "kind": "imap",
+            "enabled": True,
+            "listening": None,
+            "last_read_at": "2026-03-04T11:59:00Z",
+            "backlog": 3,
+            "backlog_oldest_at": "2026-03-04T11:58:00Z",
+            "last_error": "NO \x1b[2Jwrong password",
+            "login": {"kind": "client-credentials", "user": "me", "secret_ends_on": "2026-03-09"},
+        }
+    ],
+    "cases": {"draft": 0, "to-do": 12, "in-progress": 3, "waiting": 0, "resolved": 1, "closed": 900},
+    "due": {"red": 2, "amber": 0, "green": 9},
+    "outbox": {
+        "queued": 4,
+        "claimed": 0,
+        "deferred": 1,
+        "failed": 0,
+        "unknown": 1,
+        "waiting": {"count": 5, "oldest_at": "2026-03-04T10:18:00Z", "oldest_age_s": 6120},
+        "held": {"count": 2, "oldest_at": "2026-03-04T10:18:00Z", "oldest_age_s": 6120},
+    },
+    "mail": {"pending": 3, "unhandled": 40, "unhandled_recent": 0, "parked": 0, "parked_recent": 0},
+    "held_windows": {"count": 1, "oldest_at": "2026-03-04T11:00:00Z", "oldest_age_s": 3600},
+    "problems": [
+        {
+            "what": "unknown",
+            "about": None,
+            "count": 1,
+            "since": None,
+            "text": "1 deliveries of the last 7 days may have arrived or not",
+            "advice": "mailcase outbox list --state unknown",
+        }
+    ],
 }
 CHECK: dict[str, Json] = {"mailbox": "desk", "check": "imap", "ok": False, "detail": "NO wrong password"}
 
@@ -205,6 +256,7 @@ def test_an_empty_list_says_that_it_is(view: View) -> None:
 HOSTILE = '\x1b[2J\x9b31m\r\n{"event":"login"}\u202e[link=x]\u2028\ud800\x00end'
 
 VIEWS: list[tuple[View, Json]] = [
+    (status_screen, STATUS),
     (case_list, [CASE]),
     (case_summary, CASE),
     (case_show, CASE),
@@ -254,7 +306,7 @@ def test_every_view_fits_every_terminal(view: View, data: Json, language: Langua
 def headings() -> set[str]:
     """Every English word that the views give to `word`, or to a table or list of fields that does."""
     found: set[str] = set()
-    for module in (render_case, render_mail):
+    for module in (reload, render_case, render_mail, render_status):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             match node:
                 case (
@@ -270,3 +322,54 @@ def test_every_heading_has_a_french_word_and_every_word_is_used() -> None:
     others = {"continued by", "named, from outside, by", "fine", "failed", "Answer"}
 
     assert headings() | others == set(FRENCH)
+
+
+@pytest.mark.parametrize("vocabulary", [Outcome, Reason, DeliveryState, Kind])
+def test_every_code_that_is_shown_has_a_french_word(vocabulary: type[StrEnum]) -> None:
+    assert [value for value in vocabulary if value not in codes.FRENCH] == []
+
+
+def test_a_trace_in_french_has_french_rules_outcome_and_reason() -> None:
+    text = shown(mail_show, MAIL, screen(Language.FRENCH))
+
+    assert "ajouté au cas (In-Reply-To) 1042-C" in text
+    assert "e-mail de nous" in text
+    assert "doublon" in text
+    assert not any(code in text for code in ("appended", "own-mail", "duplicate"))
+
+
+def test_the_detail_of_a_reason_stays_beside_its_french_word() -> None:
+    assert codes.code("too-large: 31 bytes", Language.FRENCH) == "trop volumineux\N{NO-BREAK SPACE}: 31 bytes"
+
+
+# ---- status ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_wants_an_operator_stands_first_with_what_to_do() -> None:
+    lines = list(status_screen(STATUS, screen()))
+
+    assert lines[:3] == [
+        "! 1 deliveries of the last 7 days may have arrived or not",
+        "    mailcase outbox list --state unknown",
+        "",
+    ]
+
+
+def test_the_screen_says_how_everything_stands() -> None:
+    text = shown(status_screen, STATUS)
+
+    assert "since 2026-03-01 09:00 (3 d 4 h), mailcase 0.1.0" in text
+    assert "12 To Do, 3 In Progress, 1 Resolved, 900 Closed" in text
+    assert "2 past due, 9 due later" in text
+    assert "3 pending, 40 unhandled" in text
+    assert "4 queued, 1 deferred, 1 unknown; the oldest: 1 h 42 min; 2 held" in text
+    assert "1 held; the oldest: 1 h 0 min" in text
+    assert "client-credentials, until 2026-03-09" in text
+
+
+def test_the_screen_is_one_screen() -> None:
+    assert len(list(status_screen(STATUS, screen(width=80)))) <= 24
+
+
+def test_without_a_daemon_the_screen_says_so() -> None:
+    assert "does not run" in shown(status_screen, {**STATUS, "daemon": None})

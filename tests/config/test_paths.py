@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailcase.config import reader
+from mailcase.config.paths import Surroundings
 from mailcase.config.settings import ImapSource, MaildirRelay, Relay, SecretFile, Settings
 
 Write = Callable[[str], Path]
@@ -71,6 +72,36 @@ def test_the_socket_lies_in_the_first_runtime_folder_of_the_service(write: Write
     settings = reader.load(path, environment={"RUNTIME_DIRECTORY": "/run/mailcase:/run/b"}, needs_secrets=False)
 
     assert settings.socket == Path("/run/mailcase/mailcase.sock")
+
+
+def socket_of(tmp_path: Path, state_folder: Path, environment: dict[str, str] | None = None) -> Path:
+    """Where the socket is, on a machine whose /var/lib and /run lie below `tmp_path`."""
+    around = Surroundings(
+        folder=tmp_path,
+        environment=environment or {},
+        needs_secrets=False,
+        state_root=tmp_path / "lib",
+        runtime_root=tmp_path / "run",
+    )
+    return around.socket(None, state_folder)
+
+
+def test_a_shell_finds_the_socket_of_a_service_by_the_name_of_its_state_folder(tmp_path: Path) -> None:
+    """Only the service is told RUNTIME_DIRECTORY."""
+    runtime = tmp_path / "run" / "mailcase-b"
+    runtime.mkdir(parents=True)
+    state = tmp_path / "lib" / "mailcase-b"
+
+    assert socket_of(tmp_path, state) == runtime / "mailcase.sock"
+    assert socket_of(tmp_path, state, {"RUNTIME_DIRECTORY": str(runtime)}) == runtime / "mailcase.sock"
+
+
+def test_a_store_elsewhere_never_leads_to_the_socket_of_a_service(tmp_path: Path) -> None:
+    """Another installation, of another configuration, may run as a service on the same machine."""
+    (tmp_path / "run" / "var").mkdir(parents=True)
+
+    assert socket_of(tmp_path, tmp_path / "var") == tmp_path / "var" / "mailcase.sock"
+    assert socket_of(tmp_path, tmp_path / "lib" / "mailcase") == tmp_path / "lib" / "mailcase" / "mailcase.sock"
 
 
 def test_a_credential_of_the_service_may_be_readable(write: Write, tmp_path: Path) -> None:

@@ -72,6 +72,9 @@ from mailcase.core.refusal import Refused
 from mailcase.core.rules import Bar, Row, Rule
 from mailcase.core.table import TABLE
 
+#: The whole search is work of the processor, which a machine may share with others.
+pytestmark = pytest.mark.timeout(900)
+
 UNIT = timedelta(hours=12)
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LONG_AGO = -3

@@ -107,6 +107,9 @@ class ClockAhead:
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
+    def offset(self) -> float:
+        return self._clock.offset()
+
     async def sleep_until(self, at: datetime) -> None:
         await self._clock.sleep_until(at - self._ahead)
 

@@ -53,6 +53,14 @@ def test_levels_are_those_of_the_logger() -> None:
     assert {level for event in LOGGED.values() for level in event.levels} <= LEVELS - {"exception", "critical"}
 
 
+def test_an_operator_finds_every_warning_and_error_with_what_to_do() -> None:
+    alarms = {name for name, event in LOGGED.items() if event.levels & {"warning", "error"}}
+    told = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`[^|`]*)+) \| [^|]+ \| [^|]+ \|$", told, re.MULTILINE)
+
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} >= alarms
+
+
 # ---- the reader of the source itself ---------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +23,9 @@ from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Limits, Settings
 from mailcase.daemon import Daemon
-from mailcase.inbound.protocol import Json, Request
+from mailcase.inbound.control import answered
+from mailcase.inbound.protocol import Json, Request, Response
+from mailcase.service_manager import ServiceManager
 from mailcase.store.rows.inbox import MailFilter, MailRow
 
 #: Monday, 10:00 in Paris.
@@ -113,11 +115,15 @@ class House:
         with smtplib.SMTP("127.0.0.1", self.port, local_hostname="customer.example", timeout=60) as smtp:
             smtp.sendmail(sender, [SUPPORT], raw)
 
+    async def answer(self, operation: str, *, as_: str | None = "ann", **arguments: Json) -> Response:
+        """What the shell is answered, refusals too."""
+        request = Request(operation=operation, arguments=arguments, as_=as_)
+        return await answered(self.daemon.answer, request, uid=None, blobs=())
+
     async def asks(self, operation: str, *, as_: str | None = "ann", **arguments: Json) -> Any:
-        """One operation of the shell."""
-        return (
-            await self.app.desk.answer(Request(operation=operation, arguments=arguments, as_=as_), uid=None, blobs=())
-        ).data
+        """What an operation of the shell gives. Raises AppError for a refusal."""
+        request = Request(operation=operation, arguments=arguments, as_=as_)
+        return (await self.daemon.answer(request, uid=None, blobs=())).data
 
     async def mails(self) -> tuple[MailRow, ...]:
         """All mail that came in, in the order of their numbers."""
@@ -162,11 +168,18 @@ class House:
 
 
 @asynccontextmanager
-async def living(settings: Settings, *, clock: SteppedClock, world: World | None = None) -> AsyncIterator[House]:
+async def living(
+    settings: Settings,
+    *,
+    clock: SteppedClock,
+    world: World | None = None,
+    manager: ServiceManager | None = None,
+    on_settings: Callable[[Settings], None] = lambda _settings: None,
+) -> AsyncIterator[House]:
     """A daemon from its start to a clean stop. What it dies of in between is raised at the end."""
     world = replace(world or World(), clock=clock)
     async with open_app(settings, world) as app:
-        daemon, stop = app.daemon(), asyncio.Event()
+        daemon, stop = app.daemon(manager=manager, on_settings=on_settings), asyncio.Event()
         running = asyncio.create_task(daemon.run(stop))
         started = asyncio.create_task(daemon.started.wait())
         await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)

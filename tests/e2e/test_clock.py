@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import structlog
 from tests.e2e.house import ANN, START, House, house, living, mail_text, settings_in, subjects
+from tests.servers.eventually import eventually
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.clock import SteppedClock
@@ -128,3 +131,61 @@ async def test_a_follow_up_on_the_day_of_the_change_comes_at_its_local_hour(tmp_
         await here.until_status("to-do")
 
     assert before == "waiting"
+
+
+TEN_YEARS = timedelta(days=3653)
+
+
+@pytest.mark.parametrize("jump", [-TEN_YEARS, TEN_YEARS], ids=["back", "ahead"])
+async def test_after_ten_years_in_a_moment_mail_is_handled_and_nothing_turns_in_circles(
+    tmp_path: Path, jump: timedelta
+) -> None:
+    """R14."""
+    async with house(tmp_path) as (here, sink):
+        await taken_case(here)
+        here.clock.step(jump)
+        await here.writes(mail_text(2, subject="Another"))
+        await here.until_handled(2)
+        await here.until_sent(4)
+        # Idle now: a loop that does not sleep would use all of this second.
+        used = time.process_time()
+        await asyncio.wait({here.running}, timeout=1)
+        used = time.process_time() - used
+
+    assert len(sink.mails) == 4
+    assert used < 0.5
+
+
+async def test_mail_that_was_written_while_the_clock_was_ahead_goes_out_when_it_is_set_back(tmp_path: Path) -> None:
+    """R14: it would otherwise wait for ten years."""
+    async with SmtpSink() as sink:
+        without_relay = settings_in(tmp_path, relay_port=1)
+        async with living(without_relay, clock=SteppedClock(START + TEN_YEARS)) as here:
+            await here.writes(mail_text(1))
+            await here.until_handled(1)
+
+            async def is_deferred() -> bool:
+                return len(await here.deliveries("deferred")) == 2
+
+            await eventually(is_deferred, "deferred deliveries")
+        settings = settings_in(tmp_path, relay_port=sink.port)
+        async with living(settings, clock=SteppedClock(START)) as here:
+            await here.until_sent(2)
+
+    assert len(sink.mails) == 2
+
+
+async def test_a_window_is_not_closed_early_because_the_clock_was_ahead_for_an_hour(tmp_path: Path) -> None:
+    """R14: ahead, it would have ended; set back, it has not, and an answer still reopens."""
+    async with house(tmp_path) as (here, _sink):
+        await taken_case(here)
+        await here.asks("case.resolve", ref="1001-C")
+        here.clock.step(timedelta(days=5, hours=-1, seconds=-1))
+        here.clock.step(timedelta(hours=1))
+        await looked(here)
+        ahead = await here.status()
+        here.clock.step(timedelta(hours=-1))
+        await looked(here)
+        back = await here.status()
+
+    assert (ahead, back) == ("resolved", "resolved")

@@ -11,13 +11,15 @@ import smtplib
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from tests.e2e.house import MARIE, SUPPORT, mail_text, settings_in
 from tests.servers.eventually import eventually
-from tests.servers.smtp_sink import SmtpSink
+from tests.servers.notify_socket import NotifySocket
+from tests.servers.smtp_sink import Act, SmtpSink
 
 from mailcase.app import open_app
 from mailcase.store.rows.inbox import MailFilter, Outcome
@@ -38,12 +40,21 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(folder: Path, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A daemon that has said it is started; its log goes into the file `log`."""
     log = folder / "log"
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *options, MAILCASE, "run", cwd=folder, stdout=file, stderr=file
+            sys.executable,
+            *options,
+            MAILCASE,
+            "run",
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=file,
+            stderr=file,
         )
     try:
 
@@ -150,3 +161,66 @@ async def test_a_port_that_is_taken_is_said_without_a_traceback(tmp_path: Path) 
     assert process.returncode == 1
     assert b"Traceback" not in errors
     assert b"mailbox desk: cannot listen on 127.0.0.1" in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_it_at_once_and_still_nothing_is_lost(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """R16: the relay is silent, so that the first stop takes its time."""
+    port = free_port()
+    async with SmtpSink() as sink:
+        settings_in(tmp_path, relay_port=sink.port, mailboxes=MAILBOX.format(port=port))
+        sink.script("MAIL", Act.SILENCE)
+        async with running(tmp_path) as process:
+            await asyncio.to_thread(_deliver, port)
+            await sink.wait_for_command("MAIL")
+            process.send_signal(number)
+
+            async def is_stopping() -> bool:
+                return "smtp_listener_stopped" in (tmp_path / "log").read_text()
+
+            await eventually(is_stopping, "a stop that has begun")
+            process.send_signal(number)
+            async with asyncio.timeout(3):
+                await process.wait()
+        ended_with = process.returncode
+        async with running(tmp_path) as process:
+            await sink.wait_for_mails(2)
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+
+    assert ended_with == -number
+    assert len(sink.mails) == len({mail.raw for mail in sink.mails}) == 2
+
+
+async def test_a_hangup_reloads_and_the_service_manager_hears_of_it(tmp_path: Path) -> None:
+    """`mailcase run` as systemd starts it."""
+    port = free_port()
+    path = settings_in(tmp_path, mailboxes=MAILBOX.format(port=port)).file
+    with NotifySocket(tmp_path) as heard:
+        environment = {"NOTIFY_SOCKET": heard.address, "WATCHDOG_USEC": "1000000"}
+        async with running(tmp_path, environment=environment) as process:
+            await heard.until_said("READY=1")
+            await heard.until_said("WATCHDOG=1", count=3)
+            path.write_text(path.read_text() + "log_level: debug\n")
+            process.send_signal(signal.SIGHUP)
+            await heard.until_said("READY=1", count=2)
+            path.write_text(path.read_text() + "log_level: debug\n")
+            process.send_signal(signal.SIGHUP)
+            await heard.until_said("READY=1", count=3)
+            await asyncio.to_thread(_deliver, port)
+
+            async def is_told_in_detail() -> bool:
+                return '"level": "debug"' in (tmp_path / "log").read_text()
+
+            await eventually(is_told_in_detail, "the log at the level that the file asks for since the reload")
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+        await heard.until_said("STOPPING=1")
+    entries = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+    assert process.returncode == 0
+    assert [entry["changed"] for entry in entries if entry["event"] == "configuration_reloaded"] == [["log_level"]]
+    (refused,) = [entry["problem"] for entry in entries if entry["event"] == "reload_refused"]
+    assert "already stands in line" in refused

@@ -16,7 +16,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from mailcase.app import App, World
+from mailcase.app import App, Ground, World
 from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Settings
@@ -384,7 +384,7 @@ async def open_office(
     clock, entropy = SteppedClock(START), SeededEntropy(7)
     ring = KeyRing(keys=(Key(id="aa", secret=b"a" * 32, created_at=START),))
     store = await SqliteStore.open(settings.store, clock=clock)
-    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), store=store, ring=ring)
+    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), Ground.over(store, ring))
     try:
         yield Office(settings=settings, app=app, store=store, clock=clock, ring=ring)
     finally:

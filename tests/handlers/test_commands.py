@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from tests.handlers.office import ANN, BOB, CARL, MARIE, SETTINGS, Office, OfficeOf, body_of, raw_mail
 
-from mailcase.app import App, World
+from mailcase.app import App, Ground, World
 from mailcase.core.case import Status
 from mailcase.entropy import SeededEntropy
 from mailcase.errors import CommandRefused, Conflict
@@ -95,7 +95,7 @@ class Interfered:
 
 async def does_in(office: Office, store: Interfered, operation: str, **arguments: Json) -> None:
     world = World(clock=office.clock, entropy=SeededEntropy(8))
-    app = App(office.settings, world, store=cast("Store", store), ring=office.ring)
+    app = App(office.settings, world, Ground.over(cast("Store", store), office.ring))
     await app.desk.answer(Request(operation=operation, arguments=arguments, as_="ann"), uid=None, blobs=())
 
 
@@ -224,3 +224,45 @@ async def test_T6_who_gets_a_case_is_told_with_the_note(office: Office) -> None:
     assert (await office.case()).status is Status.TO_DO
     assert "Over to you" in body_of((await office.mails_to(CARL, "assigned"))[0])
     assert await office.mails_to(ANN, "assigned") == []
+
+
+# ---- lists and their filters -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "said"),
+    [
+        ("case.list", {"queue": "suport"}, "there is no queue 'suport'; there are: support"),
+        ("case.list", {"assignee": "zoe"}, "there is no person 'zoe'; there are: ann"),
+        ("case.list", {"status": "todo"}, "there is no status 'todo'; there are: draft, to-do"),
+        ("mail.list", {"mailbox": "dsk"}, "there is no mailbox 'dsk'; there are: desk"),
+        ("mail.list", {"outcome": "lost"}, "there is no outcome 'lost'; there are: new-case"),
+        ("outbox.list", {"state": "held"}, "there is no state 'held'; there are: queued"),
+    ],
+)
+async def test_a_mistyped_name_is_not_taken_for_no_work(
+    office: Office, operation: str, arguments: dict[str, Json], said: str
+) -> None:
+    request = Request(operation=operation, arguments=arguments, as_="ann")
+
+    with pytest.raises(CommandRefused) as refused:
+        await office.app.desk.answer(request, uid=None, blobs=())
+
+    assert str(refused.value).startswith(said)
+
+
+async def test_ones_list_is_that_of_whoever_asks_and_narrowed_down_by_the_assignee(office: Office) -> None:
+    """AS-6."""
+    for number in (1, 2):
+        await office.receives(raw_mail(subject=f"Mail {number}", message_id=f"m{number}@c.example"))
+    await office.does("case.take", ref="1001-C", as_="carl")
+
+    async def refs(as_: str, *, assignee: str | None = None) -> list[str]:
+        rows = await office.does("case.list", as_=as_, list="inbox", assignee=assignee)
+        assert isinstance(rows, list)
+        return sorted(str(row["ref"]) for row in rows if isinstance(row, dict))
+
+    assert await refs("ann") == ["1002-C"]
+    assert await refs("carl") == ["1001-C", "1002-C"]
+    assert await refs("carl", assignee="carl") == ["1001-C"]
+    assert await refs("ann", assignee="carl") == []

@@ -218,3 +218,37 @@ async def test_a_listener_that_saves_where_it_is_loses_no_more_than_that(
     await next_life.begin()
 
     assert next_life.read_through_at() == START + timedelta(hours=1)
+
+
+# ---- a clock that was ahead ------------------------------------------------------------------------------------------
+
+
+async def test_a_mailbox_said_to_be_read_up_to_the_future_holds_its_windows_until_it_is_read_again(
+    progress: Progress, store: SqliteStore, clock: SteppedClock
+) -> None:
+    """R14: an hour later the time that was written down would have come, and nobody would have read the mail."""
+    await looked(store, SHOP, START + timedelta(minutes=59))
+    at_once = (await progress.read_through())([SHOP])
+    await progress.forget_future()
+    clock.step(timedelta(hours=2))
+    later = (await progress.read_through())([SHOP])
+    await looked(store, SHOP, clock.now())
+
+    assert at_once < START - timedelta(days=365)
+    assert later < START - timedelta(days=365)
+    assert (await progress.read_through())([SHOP]) == START + timedelta(hours=2)
+
+
+async def test_a_listener_whose_record_is_of_the_future_knows_nothing_of_the_gap_and_waits_it_out(
+    progress: Progress, presence: ListenerPresence, store: SqliteStore, clock: SteppedClock
+) -> None:
+    """R14."""
+    await looked(store, DESK, START + timedelta(days=3653))
+    await presence.begin()
+    progress.add_listener(DESK, presence)
+    await progress.forget_future()
+    within = (await progress.read_through())([DESK])
+    clock.step(timedelta(minutes=70))
+
+    assert within < START - timedelta(days=365)
+    assert (await progress.read_through())([DESK]) == START + timedelta(minutes=70)

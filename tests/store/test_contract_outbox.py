@@ -314,3 +314,25 @@ async def test_a_message_id_is_used_once(store: Store, samples: Samples) -> None
 
     with pytest.raises(Conflict):
         await store.save(Point.SAVE_MAIL, Changes(outgoing=(again,)), now=samples.start)
+
+
+async def test_what_a_clock_that_was_ahead_has_put_off_is_due_now_and_nothing_else(
+    store: Store, samples: Samples
+) -> None:
+    """R14: written ten years ahead, or put off beyond all attempts; a delivery that was put off as usual waits."""
+    await store.save(Point.COMMAND, samples.new_case(1), now=samples.start)
+    ahead = replace(samples.outgoing(1, 1, "a@example.net"), created_at=samples.at(5_000_000))
+    usual, beyond = samples.outgoing(2, 1, "b@example.net"), samples.outgoing(3, 1, "c@example.net")
+    await store.save(Point.COMMAND, Changes(outgoing=(ahead, usual, beyond)), now=samples.start)
+    await store.claim_outbox(now=samples.at(10), limit_count=10, lease_until=samples.at(15))
+    put_off = tuple(
+        DeliveryResult(id=DeliveryId(number), state=DeliveryState.DEFERRED, reply="450", next_at=samples.at(minutes))
+        for number, minutes in ((20, 30), (30, 5_000_000))
+    )
+    await store.save(Point.SETTLE, Changes(results=put_off), now=samples.at(11))
+
+    count = await store.bring_forward(now=samples.at(12), retry_for=timedelta(days=5))
+    claimed = await store.claim_outbox(now=samples.at(12), limit_count=10, lease_until=samples.at(15))
+
+    assert count == 2
+    assert sorted(mail.id for mail in claimed) == [1, 3]

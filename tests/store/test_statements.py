@@ -12,10 +12,10 @@ from types import ModuleType
 
 import pytest
 
-from mailcase.store import cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving
+from mailcase.store import cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving, standing
 from mailcase.store.rows.cases import CaseFilter
 
-MODULES: tuple[ModuleType, ...] = (cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving)
+MODULES: tuple[ModuleType, ...] = (cases, check_cases, ids, inbox, lookup, mailboxes, outbox, saving, standing)
 
 
 def constants(module: ModuleType) -> Iterator[tuple[str, str]]:
@@ -113,6 +113,12 @@ HOT = (
     "outbox.DELIVERIES_OF_CASE",
     "saving.COPY_MAILS",
     "ids.LAST_IDS",
+    "standing.CASES",
+    "standing.DUE",
+    "standing.HELD_WINDOWS_COUNT",
+    "standing.BACKLOG",
+    "standing.SET_ASIDE",
+    "standing.DELIVERIES",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailcase.cli.ending import refused
-from mailcase.inbound.control import DEFAULT_LIMITS, Json
+from mailcase.inbound.protocol import DEFAULT_LIMITS, Json
 
 _UNKNOWN_TYPE = "application/octet-stream"
 

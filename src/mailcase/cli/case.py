@@ -16,7 +16,7 @@ from mailcase.cli.times import parse_time
 from mailcase.core.case import Status
 
 if TYPE_CHECKING:
-    from mailcase.inbound.control import Json
+    from mailcase.inbound.protocol import Json
 
 reference_argument = click.argument("ref", type=REFERENCE)
 
@@ -56,9 +56,8 @@ def list_(
         "requester": requester,
         "list": list_name,
     }
-    # A list is somebody's: without --assignee it is that of whoever asks.
-    acts = list_name is not None and assignee is None
-    perform_list("case.list", arguments, key="ref", limit=limit, view=case_list, acts=acts)
+    # A list is that of whoever asks.
+    perform_list("case.list", arguments, key="ref", limit=limit, view=case_list, acts=list_name is not None)
 
 
 @case.command()
@@ -127,7 +126,7 @@ def wait(ref: str, info: str | None, until: str | None, hold: bool) -> None:
     """Let a case wait: exactly one of --info, --until, --hold."""
     if sum((info is not None, until is not None, hold)) != 1:
         raise click.UsageError("say what it waits for: exactly one of --info REASON, --until TIME and --hold.")
-    at = parse_time(until, Session.current().settings.zone) if until is not None else None
+    at = parse_time(until, Session.current().shell.zone) if until is not None else None
     _change("wait", ref=ref, info=info, until=at, hold=hold)
 
 
@@ -191,7 +190,7 @@ def attention(ref: str, reason: str) -> None:
 @click.argument("time")
 def due(ref: str, time: str) -> None:
     """Set another due date: 'YYYY-MM-DD HH:MM' in your zone."""
-    _change("due", ref=ref, at=parse_time(time, Session.current().settings.zone))
+    _change("due", ref=ref, at=parse_time(time, Session.current().shell.zone))
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------

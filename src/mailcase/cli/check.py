@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import asdict
 
 import click
 
@@ -17,16 +17,19 @@ from mailcase.config.settings import (
     Settings,
 )
 from mailcase.core.process import Process
-from mailcase.errors import ConfigError, Problem
+from mailcase.errors import ConfigError
 
 
 @click.command(cls=Command)
 def check() -> None:
     """Say everything that is wrong with configuration, templates and secret files."""
     session = Session.current()
-    settings = session.load_settings(needs_secrets=True)
-    if problems := template_problems(settings):
-        raise ConfigError(problems)
+    try:
+        settings = _checked(session)
+    except ConfigError as error:
+        if session.options.json:
+            print_json({"file": error.problems[0].file, "problems": [asdict(problem) for problem in error.problems]})
+        raise
     if session.options.json:
         print_json({"file": str(settings.file), "problems": []})
         return
@@ -35,21 +38,13 @@ def check() -> None:
         click.echo(f"  {line}")
 
 
-def template_problems(settings: Settings) -> tuple[Problem, ...]:
-    """What is wrong with the templates, as each of our addresses would use them."""
-    from mailcase.outbound.templates import Templates, shipped_folder
+def _checked(session: Session) -> Settings:
+    from mailcase.outbound.template_check import template_problems
 
-    languages = {settings.language, *(person.language for person in settings.people.values())}
-    own_folders: dict[Path | None, None] = {None: None}
-    for mailbox in settings.mailboxes.values():
-        for own in mailbox.addresses:
-            languages.add(own.language)
-            own_folders[own.templates] = None
-    found: list[Problem] = []
-    for own_folder in own_folders:
-        folders = [folder for folder in (own_folder, settings.templates, shipped_folder()) if folder is not None]
-        found += Templates(folders, language=settings.language).check(sorted(languages))
-    return tuple(dict.fromkeys(found))
+    settings = session.load_settings(needs_secrets=True)
+    if problems := template_problems(settings):
+        raise ConfigError(problems)
+    return settings
 
 
 def summary(settings: Settings) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import IO, Any
 import click
 
 from mailcase.errors import AppError, ConfigError
-from mailcase.inbound.control import Exit, refusal
-from mailcase.log import safe_text
+from mailcase.inbound.protocol import Exit, refusal
+from mailcase.safe_text import safe_text
 
 
 class Ended(click.ClickException):

@@ -13,11 +13,11 @@ from mailcase.cli.record import Record
 from mailcase.cli.render_mail import mail_list, mail_show
 from mailcase.cli.session import Session, perform, perform_list
 from mailcase.cli.times import parse_time
-from mailcase.log import safe_text
+from mailcase.safe_text import safe_text
 from mailcase.store.rows.inbox import Outcome
 
 if TYPE_CHECKING:
-    from mailcase.inbound.control import Json
+    from mailcase.inbound.protocol import Json
 
 
 @click.group(cls=Group)
@@ -32,7 +32,7 @@ def mail() -> None:
 @limit_option
 def list_(outcome: str | None, mailbox: str | None, since: str | None, limit: int | None) -> None:
     """List mail, newest first, with how each ended."""
-    at = parse_time(since, Session.current().settings.zone) if since is not None else None
+    at = parse_time(since, Session.current().shell.zone) if since is not None else None
     arguments: dict[str, Json] = {"outcome": outcome, "mailbox": mailbox, "since": at}
     perform_list("mail.list", arguments, key="id", limit=limit, view=mail_list, acts=False)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from mailcase.inbound.control import Json
-from mailcase.log import safe_text
+from mailcase.inbound.protocol import Json
+from mailcase.safe_text import safe_text
 
 
 class Record:

@@ -11,7 +11,7 @@ from mailcase.cli.table import Cell, Column, columns_of, cut, fields, table
 from mailcase.cli.words import actor_label, colon, event_label, label, link_label, list_label, status_label, word
 from mailcase.core.case import Flag, Origin, ReopeningCause, Status, StatusReason, WaitType
 from mailcase.core.sla import DueColour, due_colour
-from mailcase.inbound.control import Json
+from mailcase.inbound.protocol import Json
 
 _COLUMNS = (
     Column(title=""),

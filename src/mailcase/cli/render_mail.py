@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mailcase.cli.codes import code
 from mailcase.cli.record import Record, records
 from mailcase.cli.screen import Screen
-from mailcase.cli.table import Cell, Column, Row, fields, table, wrapped
+from mailcase.cli.table import Cell, Column, Row, columns_of, fields, table, wrapped
 from mailcase.cli.words import notice_label, word
-from mailcase.inbound.control import Json
+from mailcase.inbound.protocol import Json
 
 _BAD_OUTCOMES = frozenset({"unhandled", "parked"})
 _BAD_STATES = frozenset({"failed", "unknown"})
@@ -45,8 +46,8 @@ def mail_list(data: Json, screen: Screen) -> Iterator[str]:
             Cell(mail.text("id")),
             Cell(screen.local(mail.time("received_at"))),
             Cell(mail.text("mailbox")),
-            _outcome(mail),
-            Cell(mail.text("reason")),
+            _outcome(mail, screen),
+            Cell(code(mail.text("reason"), screen.language)),
             Cell(" ".join(mail.texts("cases"))),
             Cell(mail.text("from")),
             Cell(mail.text("subject")),
@@ -56,15 +57,16 @@ def mail_list(data: Json, screen: Screen) -> Iterator[str]:
     return _listed(columns, rows, screen)
 
 
-def _outcome(mail: Record) -> Cell:
+def _outcome(mail: Record, screen: Screen) -> Cell:
     outcome = mail.text("outcome")
-    return Cell(outcome, colour="red" if outcome in _BAD_OUTCOMES else None)
+    return Cell(code(outcome, screen.language), colour="red" if outcome in _BAD_OUTCOMES else None)
 
 
 def mail_show(data: Json, screen: Screen) -> Iterator[str]:
     """What is known of one mail, then why it ended so: `mail show` and `why`."""
     mail = Record(data)
-    ending = [mail.text("outcome"), f"({mail.text('reason')})" if mail.text("reason") else "", *mail.texts("cases")]
+    outcome, reason = _outcome(mail, screen), code(mail.text("reason"), screen.language)
+    ending = [outcome.text, f"({reason})" if reason else "", *mail.texts("cases")]
     yield from _named(
         [
             ("Mail", Cell(mail.text("id"), bold=True)),
@@ -74,8 +76,8 @@ def mail_show(data: Json, screen: Screen) -> Iterator[str]:
             ("Mailbox", Cell(mail.text("mailbox"))),
             ("Message-ID", Cell(mail.text("message_id"))),
             ("Size", Cell(_size(mail.number("size_bytes")))),
-            ("Kind", Cell(mail.text("kind"))),
-            ("Outcome", Cell(" ".join(part for part in ending if part), colour=_outcome(mail).colour, bold=True)),
+            ("Kind", Cell(code(mail.text("kind"), screen.language))),
+            ("Outcome", Cell(" ".join(part for part in ending if part), colour=outcome.colour, bold=True)),
         ],
         screen,
     )
@@ -88,13 +90,14 @@ def mail_show(data: Json, screen: Screen) -> Iterator[str]:
 
 def _trace(steps: Sequence[Record], screen: Screen) -> Iterator[str]:
     """Each rule tried with its result, its evidence below; an arrow marks the one that decided."""
-    width = max(len(step.text("rule")) for step in steps)
-    for step in steps:
+    rules = [code(step.text("rule"), screen.language) for step in steps]
+    width = max(columns_of(rule) for rule in rules)
+    for step, rule in zip(steps, rules, strict=True):
         has_won = step.is_true("decisive")
         mark = "→ " if has_won else "  "
         indent = len(mark) + width + 2
         first, *more = wrapped(step.text("result"), screen, indent=indent)
-        yield screen.styled(f"{mark}{step.text('rule'):{width}}  {first}", bold=has_won)
+        yield screen.styled(f"{mark}{rule}{' ' * (width - columns_of(rule))}  {first}", bold=has_won)
         yield from (" " * indent + line for line in more)
         if evidence := step.text("evidence"):
             yield from (
@@ -142,8 +145,11 @@ def outbox_list(data: Json, screen: Screen) -> Iterator[str]:
 def _state(delivery: Record, screen: Screen) -> Cell:
     state = delivery.text("state")
     if delivery.is_true("held"):
-        return Cell(f"{state} ({word('held', screen.language)})", colour="yellow")
-    return Cell(state, colour="red" if state in _BAD_STATES else "yellow" if state == "deferred" else None)
+        return Cell(f"{code(state, screen.language)} ({word('held', screen.language)})", colour="yellow")
+    return Cell(
+        code(state, screen.language),
+        colour="red" if state in _BAD_STATES else "yellow" if state == "deferred" else None,
+    )
 
 
 def outbox_show(data: Json, screen: Screen) -> Iterator[str]:

@@ -10,6 +10,8 @@ from mailcase.errors import AppError
 
 COMMANDS = {
     "run": ("mailcase.cli.run:run", "Start the daemon and stay in the foreground."),
+    "status": ("mailcase.cli.status:status", "Show on one screen how everything stands, and what wants an operator."),
+    "reload": ("mailcase.cli.reload:reload", "Have the running daemon take its configuration over again."),
     "check": ("mailcase.cli.check:check", "Say everything that is wrong with configuration and templates."),
     "demo": ("mailcase.cli.play:demo", "Play the whole life of a case over real SMTP, step by step."),
     "try": ("mailcase.cli.try_:try_", "Write to the running daemon as a customer would; show what came back."),

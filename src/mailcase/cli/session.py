@@ -21,7 +21,9 @@ from mailcase.config.settings import Language, PersonSettings, Settings
 from mailcase.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from mailcase.inbound.control import Json, Response
+    from mailcase.cli.ask import Alone
+    from mailcase.config.glance import ShellSettings
+    from mailcase.inbound.protocol import Json, Request, Response
 
 #: Where the configuration is looked for when nobody names it, in this order.
 PLACES = (Path("config.yaml"), Path("config.example.yaml"), Path("/etc/mailcase/config.yaml"))
@@ -74,9 +76,16 @@ class Session:
         return load(settings_file(self.options.config), needs_secrets=needs_secrets)
 
     @cached_property
+    def shell(self) -> ShellSettings:
+        """What a command needs that a running daemon carries out; of a file that is wrong elsewhere, too."""
+        from mailcase.config.glance import glance
+
+        return glance(settings_file(self.options.config)) or self.settings
+
+    @cached_property
     def person(self) -> PersonSettings | None:
         """Who sits at the shell: the one named by --as, else the one whose login is the user of this process."""
-        people = self.settings.people.values()
+        people = self.shell.people.values()
         if self.options.person is not None:
             found = next((person for person in people if person.id == self.options.person), None)
             if found is None:
@@ -95,7 +104,7 @@ class Session:
         return self.person
 
     def _people(self) -> str:
-        names = ", ".join(person.id for person in self.settings.people.values() if not person.is_retired)
+        names = ", ".join(person.id for person in self.shell.people.values() if not person.is_retired)
         return f"People: {names or 'none is configured'}."
 
     @property
@@ -103,31 +112,48 @@ class Session:
         """The language of labels: --lang, else that of the person, else that of the configuration."""
         if self.options.language is not None:
             return Language(self.options.language)
-        return self.person.language if self.person else self.settings.language
+        return self.person.language if self.person else self.shell.language
 
     @cached_property
     def screen(self) -> Screen:
         """Where the answer is shown."""
         return Screen.of_standard_output(
-            zone=self.settings.zone, language=self.language, now=self.clock.now(), people=self.settings.people
+            zone=self.shell.zone, language=self.language, now=self.clock.now(), people=self.shell.people
         )
 
     def ask(
-        self, operation: str, arguments: Mapping[str, Json], *, acts: bool, blobs: Sequence[bytes] = ()
+        self,
+        operation: str,
+        arguments: Mapping[str, Json],
+        *,
+        acts: bool,
+        blobs: Sequence[bytes] = (),
+        alone: Alone | None = None,
     ) -> Response:
-        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it."""
-        from mailcase.cli.ask import ask
-        from mailcase.inbound.control import Request
+        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it. `alone` where
+        less than a whole desk will do without a daemon.
+        """
+        from mailcase.cli.ask import ask, at_a_desk
+
+        request = self._request(operation, arguments, self.acting_person() if acts else self.person)
+        return ask(self.shell.socket, request, blobs, self.clock, alone=alone or at_a_desk, load=lambda: self.settings)
+
+    def ask_running(self, operation: str) -> Response | None:
+        """The answer of a running daemon; None when there is none."""
+        from mailcase.cli.ask import ask_running
+
+        return ask_running(self.shell.socket, self._request(operation, {}, self.person))
+
+    def _request(self, operation: str, arguments: Mapping[str, Json], person: PersonSettings | None) -> Request:
+        from mailcase.inbound.protocol import Request
 
         _refuse_broken_text(arguments)
-        person = self.acting_person() if acts else self.person
-        request = Request(
+        return Request(
             operation=operation,
             arguments=dict(arguments),
             as_=person.id if person else None,
             language=self.language,
         )
-        return ask(self.settings, request, blobs, self.clock)
 
     def print(self, response: Response, view: View) -> None:
         """Prints what was answered, as JSON or as `view` shows it. Raises Ended unless all went well."""

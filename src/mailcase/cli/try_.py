@@ -21,7 +21,7 @@ from mailcase.cli.session import Session, print_json
 from mailcase.config.settings import ListenerKind, ListenerSource, MailboxSettings, MaildirRelay, OutgoingMode, Settings
 from mailcase.entropy import SystemEntropy, token
 from mailcase.inbound.control import Exit, Json, Response
-from mailcase.log import safe_text
+from mailcase.safe_text import safe_text
 
 ANSWER_WITHIN = timedelta(seconds=20)
 _PAUSE_S = 0.1

@@ -58,6 +58,7 @@ def effective(settings: Settings) -> dict[str, Value]:
             "relay": _relay(settings.relay),
             "outgoing": _outgoing(settings.outgoing),
             "templates": _path(settings.templates),
+            "log_level": settings.log_level.value,
             "limits": _limits(settings.limits),
         }
     )

@@ -15,6 +15,7 @@ from mailcase.errors import Problem
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 RUNTIME = "RUNTIME_DIRECTORY"
+SOCKET_NAME = "mailcase.sock"
 #: Counts from the folder of the configuration file.
 DEFAULT_STORE = "var/mailcase.db"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -46,6 +47,9 @@ class Surroundings:
     #: Folder of the configuration file; relative paths count from it.
     folder: Path
     environment: Mapping[str, str]
+    #: Where systemd keeps the state of services, and where it keeps their runtime folders.
+    state_root: Path = Path("/var/lib")
+    runtime_root: Path = Path("/run")
     #: False for a command that connects to no server: secrets and certificates are not looked at, and credentials may
     #: be out of reach.
     needs_secrets: bool
@@ -69,12 +73,20 @@ class Surroundings:
         return value or match[0]
 
     def socket(self, written: str | None, state_folder: Path) -> Path:
-        """The socket of the daemon: as written, else in systemd's runtime folder, else beside the store."""
+        """The socket of the daemon: as written, else in systemd's runtime folder, else beside the store.
+
+        Only the service itself is told its runtime folder. A shell finds it by its name, which is that of the state
+        folder: the store in `/var/lib/mailcase` has its socket in `/run/mailcase`, where that folder is there.
+        """
         if written is not None:
             return self.resolve(written)
         # systemd joins several folders with colons (systemd.exec(5)); ours is the first.
         runtime = self.environment.get(RUNTIME, "").partition(":")[0]
-        return (Path(runtime) if runtime else state_folder) / "mailcase.sock"
+        if runtime:
+            return Path(runtime) / SOCKET_NAME
+        twin = self.runtime_root / state_folder.name
+        is_of_a_service = state_folder.parent == self.state_root and twin.is_dir()
+        return (twin if is_of_a_service else state_folder) / SOCKET_NAME
 
     def is_credential(self, path: Path) -> bool:
         """True for a file that systemd put there for this service alone."""

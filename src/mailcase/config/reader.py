@@ -131,5 +131,6 @@ def _settings(path: Path, entry: FileEntry, around: Surroundings) -> Settings:
         relay=mailboxes.relay(entry, around, default_maildir=store.parent / "outgoing"),
         outgoing=entry.outgoing,
         templates=around.resolve(entry.templates) if entry.templates else None,
+        log_level=entry.log_level,
         limits=to_limits(entry.limits),
     )

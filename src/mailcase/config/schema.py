@@ -56,6 +56,7 @@ from mailcase.config.settings import (
     AfterTaking,
     Language,
     Limits,
+    LogLevel,
     Outgoing,
     OutgoingMode,
     ReplyAddress,
@@ -67,6 +68,7 @@ from mailcase.core.process import Notice
 
 # Names of enumerations stand in the file as text, which strict validation would refuse.
 LanguageName = Annotated[Language, Field(strict=False)]
+LogLevelName = Annotated[LogLevel, Field(strict=False)]
 TlsName = Annotated[Tls, Field(strict=False)]
 ReplyAddressName = Annotated[ReplyAddress, Field(strict=False)]
 NoticeName = Annotated[Notice, Field(strict=False)]
@@ -376,4 +378,5 @@ class FileEntry(Entry):
     relay: RelayEntry | None = None
     outgoing: OutgoingChoice = Outgoing(mode=OutgoingMode.SEND)
     templates: Text | None = None
+    log_level: LogLevelName = LogLevel.INFO
     limits: LimitsEntry = LimitsEntry()

@@ -25,6 +25,15 @@ class Language(StrEnum):
     FRENCH = "fr"
 
 
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class ReplyAddress(StrEnum):
     """Where answers to our mail are sent (DESIGN 8, Keys)."""
 
@@ -303,6 +312,7 @@ class Settings:
     outgoing: Outgoing
     #: The operator's own templates; each found here wins over ours.
     templates: Path | None
+    log_level: LogLevel = LogLevel.INFO
     limits: Limits = field(default_factory=Limits)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from mailcase.core.case import CaseId, parse_reference
 from mailcase.errors import CommandRefused
@@ -30,6 +31,13 @@ class Arguments:
         value = self._values.get(name)
         if value is not None and not isinstance(value, str):
             raise CommandRefused(f"{name} must be text")
+        return value
+
+    def one_of(self, name: str, vocabulary: type[StrEnum]) -> str | None:
+        """A word of the vocabulary, None when it was not given."""
+        value = self.optional_text(name)
+        if value is not None and value not in tuple(vocabulary):
+            raise CommandRefused(f"there is no {name} {value!r}; there are: {', '.join(vocabulary)}")
         return value
 
     def flag(self, name: str) -> bool:

@@ -4,14 +4,15 @@ JSON."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mailcase.clock import Clock
 from mailcase.config.settings import Settings
-from mailcase.core.case import ActorId, CaseId, MailboxName, MailId, PersonId, ProcessName, reference
-from mailcase.desk import operations, views
+from mailcase.core.case import ActorId, CaseId, MailboxName, MailId, PersonId, ProcessName, Status, reference
+from mailcase.desk import operations, status, views
 from mailcase.desk.arguments import Arguments
+from mailcase.desk.status import LoginsNow
 from mailcase.errors import CommandRefused
 from mailcase.handlers.address_book import AddressBook
 from mailcase.handlers.command import CommandHandler, Plan
@@ -21,8 +22,9 @@ from mailcase.inbound.protocol import Exit, Json, Request, Response
 from mailcase.log import get_logger
 from mailcase.store.port import Records
 from mailcase.store.rows.cases import CaseFilter
-from mailcase.store.rows.inbox import MailFilter
-from mailcase.store.rows.outbox import DeliveryId
+from mailcase.store.rows.inbox import MailFilter, Outcome
+from mailcase.store.rows.outbox import DeliveryId, DeliveryState
+from mailcase.vitals import Vitals
 from mailcase.wakes import Wakes
 
 log = get_logger()
@@ -57,6 +59,8 @@ class Desk:
         check_mailbox: MailboxCheck,
         clock: Clock,
         wakes: Wakes,
+        vitals: Vitals,
+        logins: LoginsNow,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -67,6 +71,8 @@ class Desk:
         self._check_mailbox = check_mailbox
         self._clock = clock
         self._wakes = wakes
+        self._vitals = vitals
+        self._logins = logins
 
     async def answer(self, request: Request, *, uid: int | None, blobs: Sequence[bytes]) -> Response:
         """Carries one request out.
@@ -124,23 +130,26 @@ class Desk:
         return Response(data=await self._case(asked.arguments.case_id(), asked.request))
 
     async def _case_list(self, asked: Asked) -> Response:
-        list_name = asked.arguments.optional_text("list")
-        assignee = asked.arguments.optional_text("assignee")
-        person = (assignee or asked.request.as_) if list_name else None
-        settings = self._settings.people.get(PersonId(person)) if person else None
-        requester = asked.arguments.optional_text("requester")
+        arguments = asked.arguments
+        list_name = arguments.optional_text("list")
+        # A list is that of whoever asks.
+        person = self._person(asked.request) if list_name else None
+        requester = arguments.optional_text("requester")
         wanted = CaseFilter(
-            status=asked.arguments.optional_text("status"),
-            queue=asked.arguments.optional_text("queue"),
-            assignee=None if list_name else assignee,
+            status=arguments.one_of("status", Status),
+            queue=arguments.optional_text("queue"),
+            assignee=arguments.optional_text("assignee"),
             requester=requester.strip().lower() if requester else None,
             list_name=list_name,
             list_of=person,
-            list_queues=settings.queues if settings else (),
-            limit=asked.arguments.limit(),
-            after=asked.arguments.case_id("after") if asked.arguments.optional_text("after") else None,
+            list_queues=self._settings.people[person].queues if person else (),
+            limit=arguments.limit(),
+            after=arguments.case_id("after") if arguments.optional_text("after") else None,
         )
         bundles = await self._store.list_cases(wanted)
+        if not bundles:
+            _refuse_unknown("queue", wanted.queue, self._settings.queues)
+            _refuse_unknown("person", wanted.assignee, self._settings.people)
         more = 0
         if len(bundles) == wanted.limit:
             more = await self._store.count_cases(replace(wanted, after=bundles[-1].case.id))
@@ -158,12 +167,14 @@ class Desk:
     async def _mail_list(self, asked: Asked) -> Response:
         after, limit = asked.arguments.optional_number("after"), asked.arguments.limit()
         wanted = MailFilter(
-            outcome=asked.arguments.optional_text("outcome"),
+            outcome=asked.arguments.one_of("outcome", Outcome),
             mailbox=asked.arguments.optional_text("mailbox"),
             since=asked.arguments.optional_moment("since"),
             after=MailId(after) if after else None,
         )
         mails = await self._store.list_mails(wanted, limit_count=limit)
+        if not mails:
+            _refuse_unknown("mailbox", wanted.mailbox, self._settings.mailboxes)
         more = await self._store.count_mails(replace(wanted, after=mails[-1].id)) if len(mails) == limit else 0
         return Response(data=[views.mail_row(mail) for mail in mails], more=more)
 
@@ -201,7 +212,7 @@ class Desk:
     # -- outbox
 
     async def _outbox_list(self, asked: Asked) -> Response:
-        state, limit = asked.arguments.optional_text("state"), asked.arguments.limit()
+        state, limit = asked.arguments.one_of("state", DeliveryState), asked.arguments.limit()
         after = asked.arguments.optional_number("after")
         rows = await self._store.list_deliveries(
             state=state, limit_count=limit, after=DeliveryId(after) if after else None
@@ -237,7 +248,17 @@ class Desk:
         log.info("delivery_cancelled", delivery_id=delivery_id, by=person, uid=asked.uid)
         return await self._outbox_show(asked)
 
-    # -- mailboxes, store
+    # -- mailboxes, store, all of it
+
+    async def _status(self, asked: Asked) -> Response:
+        return await status.status(
+            self._store,
+            self._settings,
+            self._vitals,
+            now=self._clock.now(),
+            language=asked.request.language,
+            logins=self._logins,
+        )
 
     async def _mailbox_list(self, asked: Asked) -> Response:
         states = await self._store.mailbox_states()
@@ -251,8 +272,7 @@ class Desk:
 
     async def _mailbox_check(self, asked: Asked) -> Response:
         name = asked.arguments.optional_text("name")
-        if name is not None and MailboxName(name) not in self._settings.mailboxes:
-            raise CommandRefused(f"there is no mailbox {name!r}; there are: {', '.join(self._settings.mailboxes)}")
+        _refuse_unknown("mailbox", name, self._settings.mailboxes)
         names = [MailboxName(name)] if name else list(self._settings.mailboxes)
         rows: list[Json] = [row for each in names for row in await self._check_mailbox(each)]
         has_failed = any(isinstance(row, dict) and row.get("ok") is not True for row in rows)
@@ -276,6 +296,12 @@ class Desk:
         return person.id
 
 
+def _refuse_unknown(noun: str, name: str | None, known: Iterable[str]) -> None:
+    """A mistyped name must not look like "no work". One that is no longer configured is fine where it has something."""
+    if name is not None and name not in (names := tuple(known)):
+        raise CommandRefused(f"there is no {noun} {name!r}; there are: {', '.join(names) or 'none'}")
+
+
 def _base64(raw: bytes | None) -> Json:
     return base64.b64encode(raw).decode("ascii") if raw is not None else None
 
@@ -284,6 +310,7 @@ _Method = Callable[[Desk, Asked], Awaitable[Response]]
 
 #: Everything that can be asked beside `operations.PLANNERS`.
 _ANSWERS: dict[str, _Method] = {
+    "status": Desk._status,
     "case.new": Desk._new,
     "case.reply": Desk._reply,
     "case.show": Desk._case_show,

@@ -1,8 +1,6 @@
-"""At start: the deadlines of open cases follow the process file as it is now (DESIGN 8, Replay)."""
+"""At start and after a reload: the deadlines of open cases follow the process file as it is now (DESIGN 8, Replay)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from mailcase.config.settings import Settings
 from mailcase.core import deadlines
@@ -23,7 +21,7 @@ async def refresh_deadlines(store: Timetable, settings: Settings, *, batch: int 
     Raises:
         ConfigError: a process that still has open cases is gone from the configuration.
     """
-    _refuse_lost_processes(await store.processes_in_use(), settings)
+    await refuse_lost_processes(store, settings)
     after: CaseId | None = None
     while cases := await store.open_cases(after=after, limit_count=batch):
         rows = []
@@ -34,7 +32,9 @@ async def refresh_deadlines(store: Timetable, settings: Settings, *, batch: int 
         after = cases[-1].id
 
 
-def _refuse_lost_processes(in_use: Mapping[str, int], settings: Settings) -> None:
+async def refuse_lost_processes(store: Timetable, settings: Settings) -> None:
+    """Raises ConfigError when a process that still has open cases is gone from the configuration."""
+    in_use = await store.processes_in_use()
     problems = tuple(
         Problem(
             file=str(settings.file),

@@ -1,4 +1,4 @@
-"""The shell's socket: the command line sends one command to the daemon that has the store, and gets one answer.
+"""The shell's socket, the daemon's end: a command line sends one command, and gets one answer.
 
 Rules that hold here:
 1. A socket file is removed only when it is ours and nobody listens on it; a symlink is never followed.
@@ -15,12 +15,13 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from mailcase.errors import AppError, CommandRefused, PermanentError, TransientError
+from mailcase.errors import AppError, PermanentError, TransientError
+from mailcase.inbound.control_client import ask_daemon, is_trusted_owner, short_name
 from mailcase.inbound.protocol import (
     DEFAULT_LIMITS,
     Answer,
@@ -30,8 +31,6 @@ from mailcase.inbound.protocol import (
     MalformedRequest,
     Request,
     Response,
-    decode_response,
-    encode_request,
     encode_response,
     read_request,
     refusal,
@@ -57,12 +56,7 @@ __all__ = [
 log = get_logger()
 
 SOCKET_MODE = 0o660
-#: sun_path holds 108 bytes (unix(7)); longer paths are reached through a descriptor of their folder.
-_PATH_LIMIT = 100
 _UCRED = struct.Struct("3i")
-
-
-# ---- the daemon's end ----------------------------------------------------------------------------------------------
 
 
 class ControlServer:
@@ -187,7 +181,7 @@ def _bind(path: Path) -> socket.socket:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
-        with _short(path) as name:
+        with short_name(path) as name:
             listener.bind(name)
         # Nobody can connect before listen(), so there is no moment with a wider mode.
         path.chmod(SOCKET_MODE)
@@ -211,7 +205,7 @@ def _remove_stale(path: Path) -> None:
         raise PermanentError(f"{path}: is not a socket; remove it or move it away")
     if found.st_uid != os.geteuid():
         raise PermanentError(f"{path}: belongs to user {found.st_uid}; remove it, or run as that user")
-    with _short(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with short_name(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
             probe.connect(name)
@@ -221,76 +215,3 @@ def _remove_stale(path: Path) -> None:
         except BlockingIOError:
             pass
     raise TransientError(f"{path}: another mailcase daemon listens there")
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket address, good while the context lasts."""
-    if len(os.fsencode(path)) <= _PATH_LIMIT:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
-# ---- the shell's end -----------------------------------------------------------------------------------------------
-
-
-async def ask_daemon(
-    path: Path, request: Request, blobs: Sequence[bytes] = (), *, limits: ControlLimits = DEFAULT_LIMITS
-) -> Response | None:
-    """The daemon's answer; None when no daemon listens on `path`.
-
-    Raises:
-        CommandRefused: the socket may not be used by this user, is not to be trusted, or the request is too large.
-        TransientError: the daemon went away or did not answer in time.
-
-    """
-    if not _may_trust(path):
-        return None
-    message = encode_request(request, blobs, limits)
-    try:
-        with _short(path) as name:
-            reader, writer = await asyncio.open_unix_connection(name, limit=limits.response_bytes)
-    except (FileNotFoundError, ConnectionRefusedError):
-        return None
-    except PermissionError as error:
-        raise CommandRefused(_no_right(path)) from error
-    try:
-        async with asyncio.timeout(limits.answer_within.total_seconds()):
-            writer.write(message)
-            await writer.drain()
-            return decode_response(await reader.readline())
-    except TimeoutError as error:
-        raise TransientError(f"no answer from the daemon in {limits.answer_within}") from error
-    except ConnectionError as error:
-        raise TransientError("the daemon closed the connection before it had answered") from error
-    finally:
-        writer.close()
-
-
-def _may_trust(path: Path) -> bool:
-    """False when there is nothing to connect to; raises CommandRefused for what only looks like our socket."""
-    try:
-        found, folder = path.lstat(), path.parent.stat()
-    except FileNotFoundError:
-        return False
-    except PermissionError as error:
-        raise CommandRefused(_no_right(path)) from error
-    if not stat.S_ISSOCK(found.st_mode):
-        raise CommandRefused(f"{path}: is not a socket (nor is a link followed); remove it")
-    if not is_trusted_owner(found.st_uid, folder_uid=folder.st_uid, own_uid=os.geteuid()):
-        raise CommandRefused(f"{path}: belongs to user {found.st_uid}, who is neither you nor the owner of its folder")
-    return True
-
-
-def is_trusted_owner(socket_uid: int, *, folder_uid: int, own_uid: int) -> bool:
-    """Whether commands may be sent to a socket: its owner is the owner of its folder, root, or whoever asks."""
-    return socket_uid in (folder_uid, own_uid, 0)
-
-
-def _no_right(path: Path) -> str:
-    return f"{path}: this user may not talk to the daemon; join the group of that file, or use sudo -u"

@@ -9,13 +9,17 @@ its arrival.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from mailcase.clock import Clock
 from mailcase.config.settings import ListenerSource, MailboxSettings
 from mailcase.core.case import MailboxName
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.mailboxes import MailboxState
+
+#: Before every mail.
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ListenerPresence:
@@ -33,8 +37,10 @@ class ListenerPresence:
         """Called when the listener has started to listen."""
         stored = (await self._store.mailbox_states()).get(self._mailbox)
         if stored is not None and stored.read_through_at is not None:
-            self._held_at = stored.read_through_at
-            self._gap_ends_at = self._clock.now() + self._source.sender_retry
+            now = self._clock.now()
+            # Written while the clock was ahead, it says nothing of when the gap began.
+            self._held_at = stored.read_through_at if stored.read_through_at <= now else _NEVER
+            self._gap_ends_at = now + self._source.sender_retry
 
     def is_after_gap(self) -> bool:
         """True while senders may still offer mail of a time when nobody listened."""
@@ -68,13 +74,16 @@ class Progress:
         store: Mailboxes,
         clock: Clock,
         under_way_since: Callable[[], datetime | None],
+        listeners: dict[MailboxName, ListenerPresence] | None = None,
     ) -> None:
-        """`under_way_since` tells the arrival of the earliest mail that is being committed."""
+        """`under_way_since` tells the arrival of the earliest mail that is being committed; `listeners` are those known
+        already, and shared.
+        """
         self._mailboxes = mailboxes
         self._store = store
         self._clock = clock
         self._under_way_since = under_way_since
-        self._listeners: dict[MailboxName, ListenerPresence] = {}
+        self._listeners = {} if listeners is None else listeners
 
     def add_listener(self, mailbox: MailboxName, presence: ListenerPresence) -> None:
         """Makes a listener's presence count."""
@@ -88,12 +97,11 @@ class Progress:
         under_way_at = self._under_way_since()
         states = await self._store.mailbox_states()
         pending_at = await self._store.oldest_pending_at()
-        beginning = datetime.min.replace(tzinfo=now.tzinfo)
         ceiling = min(at for at in (now, under_way_at, pending_at) if at is not None)
 
         def of(names: Sequence[MailboxName]) -> datetime:
             concerned = [name for name in names if name in self._mailboxes and self._mailboxes[name].is_enabled]
-            return min([ceiling, *(self._one(name, states, beginning) for name in concerned)])
+            return min([ceiling, *(self._one(name, states, now) for name in concerned)])
 
         return of
 
@@ -106,9 +114,19 @@ class Progress:
             shown[name] = presence.read_through_at() if presence else state.read_through_at if state else None
         return shown
 
-    def _one(self, name: MailboxName, states: Mapping[MailboxName, MailboxState], beginning: datetime) -> datetime:
+    async def forget_future(self) -> None:
+        """After the clock was set back: a mailbox that is said to be read up to a time that has yet to come is read up
+        to nobody knows when, and holds its windows until it has been looked at again (R14).
+        """
+        now = self._clock.now()
+        for name, state in (await self._store.mailbox_states()).items():
+            if name not in self._listeners and state.read_through_at is not None and state.read_through_at > now:
+                await self._store.save_mailbox(replace(state, read_through_at=None))
+
+    def _one(self, name: MailboxName, states: Mapping[MailboxName, MailboxState], now: datetime) -> datetime:
         presence = self._listeners.get(name)
         if presence is not None:
             return presence.read_through_at()
         state = states.get(name)
-        return state.read_through_at if state and state.read_through_at else beginning
+        at = state.read_through_at if state else None
+        return at if at is not None and at <= now else _NEVER

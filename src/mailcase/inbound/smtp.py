@@ -95,6 +95,11 @@ class Listener:
             return self._source.port
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def is_listening(self) -> bool:
+        """New connections are taken."""
+        return self._server is not None and self._server.is_serving()
+
     async def start(self) -> None:
         """Begins to listen. Raises PermanentError when the address cannot be had."""
         loop = asyncio.get_running_loop()

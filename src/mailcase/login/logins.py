@@ -234,6 +234,15 @@ class Logins:
         #: None without a relay, or with one that wants no login.
         self.relay = self._of_relay()
 
+    def of_mailbox(self, name: MailboxName) -> LoginStatus | None:
+        """How the login of a mailbox stands; None for one that has none."""
+        credentials = self.mailboxes.get(name)
+        return credentials.status if credentials else None
+
+    def of_relay(self) -> LoginStatus | None:
+        """How the login of the relay stands; None without one."""
+        return self.relay.status if self.relay else None
+
     def by_token(self) -> dict[str, TokenCredentials]:
         """The logins by access token, by `mailbox NAME` and `relay`."""
         named: dict[str, Credentials | None] = {f"mailbox {name}": login for name, login in self.mailboxes.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from mailcase.core.case import CaseId, OutgoingId
@@ -114,10 +114,22 @@ SELECT o.id, o.case_id, o.kind, o.message_id, o.envelope_from, o.created_at, o.r
 FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
 WHERE d.id IN (SELECT value FROM json_each(:ids)) ORDER BY o.id, d.id
 """
+# Written, or put off, by a clock that was ahead: no delivery waits for longer than sending is tried at all.
+BRING_FORWARD = """
+UPDATE deliveries SET next_at = :now
+WHERE state IN ('queued', 'deferred') AND next_at > :now AND EXISTS (
+    SELECT 1 FROM outgoing o WHERE o.id = deliveries.outgoing_id
+      AND (o.created_at > :now OR deliveries.next_at > o.created_at + :retry_for))
+"""
 NEXT_AT = f"""
 SELECT d.next_at FROM deliveries d INDEXED BY ix_deliveries_due
 WHERE {_FIRST_IN_LINE} ORDER BY d.next_at, d.id LIMIT 1
 """  # noqa: S608 - constants only
+
+
+def bring_forward(database: sqlite3.Connection, now: datetime, retry_for: timedelta) -> int:
+    """Makes due what a clock that was ahead has put off to a time that no delivery waits for; tells how many."""
+    return execute(database, BRING_FORWARD, now=to_micros(now), retry_for=retry_for // timedelta(microseconds=1))
 
 
 def claim(

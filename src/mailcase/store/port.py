@@ -8,7 +8,7 @@ given by `Ids`, before the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailFilter, MailRow
 from mailcase.store.rows.lookup import Known, Wanted
 from mailcase.store.rows.mailboxes import FolderState, MailboxState
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
+from mailcase.store.rows.standing import Standing, StandingOf
 
 
 class Point(StrEnum):
@@ -188,6 +189,10 @@ class Outbox(Saving, Protocol):
         """
         ...
 
+    async def bring_forward(self, *, now: datetime, retry_for: timedelta) -> int:
+        """Makes deliveries due that a clock which was ahead has put off; tells how many (R14)."""
+        ...
+
     async def next_delivery_at(self) -> datetime | None:
         """When the earliest queued or deferred delivery is due; None when there is none."""
         ...
@@ -203,6 +208,11 @@ class Records(Protocol):
 
     async def mailbox_states(self) -> Mapping[MailboxName, MailboxState]: ...
     async def pending_count(self) -> int: ...
+
+    async def standing(self, of: StandingOf) -> Standing:
+        """How everything stands, in numbers of one moment."""
+        ...
+
     async def bundle(self, case_id: CaseId) -> CaseBundle | None: ...
 
     async def list_cases(self, wanted: CaseFilter) -> tuple[CaseBundle, ...]:

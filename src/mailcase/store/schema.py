@@ -143,6 +143,7 @@ cases = Table(
 _where("ix_cases_wake_at", (cases.c.wake_at, cases.c.id), "wake_at IS NOT NULL")
 _where("ix_cases_window_at", (cases.c.window_at, cases.c.id), "window_at IS NOT NULL")
 _where("ix_cases_open", (cases.c.process, cases.c.id), "status <> 'closed'")
+_where("ix_cases_due_at", (cases.c.status, cases.c.due_at), "due_at IS NOT NULL")
 Index(None, cases.c.updated_at, cases.c.id)
 Index(None, cases.c.status, cases.c.updated_at, cases.c.id)
 Index(None, cases.c.queue, cases.c.updated_at, cases.c.id)

@@ -23,7 +23,7 @@ from mailcase.clock import Clock
 from mailcase.core.case import Case, CaseId, MailboxName, MailId, OutgoingId
 from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.log import get_logger
-from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving
+from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving, standing
 from mailcase.store.columns import from_micros, select
 from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
@@ -33,6 +33,7 @@ from mailcase.store.rows.inbox import Accepted, ClaimedMail, MailFilter, MailRow
 from mailcase.store.rows.lookup import Known, Wanted
 from mailcase.store.rows.mailboxes import FolderState, MailboxState
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
+from mailcase.store.rows.standing import Standing, StandingOf
 from mailcase.store.sqlite_errors import translated
 
 log = get_logger()
@@ -242,10 +243,18 @@ class SqliteStore:
     async def journal(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> None:
         await self._transaction(Point.JOURNAL, lambda database: outbox.journal(database, delivery_ids, now))
 
+    async def bring_forward(self, *, now: datetime, retry_for: timedelta) -> int:
+        return await self._transaction(
+            Point.OUTBOX_ADMIN, lambda database: outbox.bring_forward(database, now, retry_for)
+        )
+
     async def next_delivery_at(self) -> datetime | None:
         return await self._read(outbox.next_delivery_at)
 
     # -- the operator's desk
+
+    async def standing(self, of: StandingOf) -> Standing:
+        return await self._read(lambda database: standing.standing(database, of))
 
     async def bundle(self, case_id: CaseId) -> CaseBundle | None:
         return await self._read(lambda database: cases.bundle(database, case_id))

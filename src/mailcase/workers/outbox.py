@@ -167,10 +167,10 @@ class OutboxWorker:
             for attempt in attempts
         ]
         while not await self._try_to_settle(attempted):
-            if self._wakes.stopping.is_set():
+            if self._wakes.ending.is_set():
                 log.error("delivery_unsettled", outgoing_id=mail.id)
                 return
-            await self._pauses.pause()
+            await self._pauses.pause(ending_only=True)
 
     async def _try_to_settle(self, attempted: Sequence[Attempted]) -> bool:
         try:

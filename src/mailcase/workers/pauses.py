@@ -23,9 +23,12 @@ class Pauses:
         """The next pause is the first again."""
         self._next = FIRST_PAUSE
 
-    async def pause(self) -> None:
-        """Waits, unless the daemon stops, and doubles the pause that follows."""
+    async def pause(self, *, ending_only: bool = False) -> None:
+        """Waits, unless the loop is asked to end, and doubles the pause that follows; `ending_only` where only the end
+        of the daemon may cut it short.
+        """
+        event = self._wakes.ending if ending_only else self._wakes.stopping
         pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause.total_seconds()):
-                await self._wakes.stopping.wait()
+                await event.wait()

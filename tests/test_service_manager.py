@@ -1,0 +1,167 @@
+"""sd_notify as we write it, against a real socket; and the pulse, which only a running loop has."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from tests.servers.notify_socket import NotifySocket
+
+from mailcase.clock import SystemClock
+from mailcase.pulse import Pulse
+from mailcase.service_manager import Nobody, Systemd, service_manager
+
+
+class SetClock(SystemClock):
+    """The machine's clock, which somebody sets."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+async def ignore(_jump: timedelta) -> None: ...
+
+
+@pytest.mark.parametrize("is_abstract", [False, True])
+def test_each_state_is_one_datagram(tmp_path: Path, is_abstract: bool) -> None:
+    abstract_name = f"mailcase-test-{os.getpid()}" if is_abstract else None
+    with NotifySocket(tmp_path, abstract_name=abstract_name) as heard:
+        manager = service_manager({"NOTIFY_SOCKET": heard.address}, clock=SystemClock())
+        manager.ready()
+        manager.status("2 mailboxes\nREADY=0")
+        manager.alive()
+        manager.stopping()
+
+        assert heard.read() == ["READY=1", "STATUS=2 mailboxes\\x0aREADY=0", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_a_reload_says_when_it_began(tmp_path: Path) -> None:
+    clock = SystemClock()
+    with NotifySocket(tmp_path) as heard:
+        before = clock.monotonic()
+        service_manager({"NOTIFY_SOCKET": heard.address}, clock=clock).reloading()
+        (message,) = heard.read()
+
+    state, when = message.split("\n")
+    assert state == "RELOADING=1"
+    assert before <= int(when.removeprefix("MONOTONIC_USEC=")) / 1e6 + 1e-6 <= clock.monotonic() + 1e-6
+
+
+@pytest.mark.parametrize("address", ["", "relative", "@", "vsock:2:1234"])
+def test_without_a_socket_of_this_machine_nobody_is_told(address: str) -> None:
+    assert isinstance(service_manager({"NOTIFY_SOCKET": address}, clock=SystemClock()), Nobody)
+
+
+@pytest.mark.parametrize(
+    ("environment", "watchdog"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "30000000"}, timedelta(seconds=30)),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "77"}, timedelta(seconds=30)),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "78"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+)
+def test_the_watchdog_is_the_one_meant_for_this_process(
+    environment: dict[str, str], watchdog: timedelta | None
+) -> None:
+    manager = service_manager({"NOTIFY_SOCKET": "/run/x", **environment}, clock=SystemClock(), pid=77)
+
+    assert manager.watchdog == watchdog
+
+
+def test_a_manager_that_is_gone_is_said_once_and_disturbs_nothing(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        manager = service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}, clock=SystemClock())
+        manager.alive()
+        manager.alive()
+
+    assert [entry["event"] for entry in logs] == ["service_manager_unreachable"]
+
+
+def test_a_manager_that_does_not_read_never_holds_the_loop_up(tmp_path: Path) -> None:
+    """The socket's buffer is full after some hundred datagrams; a blocking send would wait for ever."""
+    with NotifySocket(tmp_path) as heard:
+        manager = Systemd(heard.address, watchdog=None, clock=SystemClock())
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(5000):
+                manager.alive()
+
+    assert [entry["event"] for entry in logs] == ["service_manager_unreachable"]
+
+
+# ---- the pulse -------------------------------------------------------------------------------------------------------
+
+
+async def test_signs_of_life_come_several_times_within_the_watchdog(tmp_path: Path) -> None:
+    clock, stopping = SystemClock(), asyncio.Event()
+    with NotifySocket(tmp_path) as heard:
+        manager = Systemd(heard.address, watchdog=timedelta(seconds=0.3), clock=clock)
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore).run(stopping))
+        began = clock.monotonic()
+        await heard.until_said("WATCHDOG=1", count=4)
+        took = clock.monotonic() - began
+        stopping.set()
+        await beating
+
+    assert took >= 0.3 * 0.9
+
+
+async def test_a_blocked_loop_gives_no_sign_of_life_and_is_told_afterwards(tmp_path: Path) -> None:
+    """R26."""
+    clock, stopping = SystemClock(), asyncio.Event()
+    with NotifySocket(tmp_path) as heard, structlog.testing.capture_logs() as logs:
+        manager = Systemd(heard.address, watchdog=timedelta(seconds=0.3), clock=clock)
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore).run(stopping))
+        await heard.until_said("WATCHDOG=1")
+        before = len(heard.read())
+        blocked_until = clock.monotonic() + 1.5
+        while clock.monotonic() < blocked_until:
+            pass
+        meanwhile = len(heard.read()) - before
+        await heard.until_said("WATCHDOG=1", count=before + 1)
+        stopping.set()
+        await beating
+
+    assert meanwhile == 0
+    assert [entry["event"] for entry in logs] == ["loop_blocked"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=3653), timedelta(days=-3653)])
+async def test_a_clock_that_is_set_is_told_once(jump: timedelta) -> None:
+    """R14."""
+    clock, stopping = SetClock(), asyncio.Event()
+    told: list[timedelta] = []
+
+    async def on_jump(by: timedelta) -> None:
+        told.append(by)
+        stopping.set()
+
+    manager = Nobody()
+    manager.watchdog = timedelta(milliseconds=30)
+    with structlog.testing.capture_logs() as logs:
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=on_jump).run(stopping))
+        await asyncio.sleep(0)
+        clock.ahead = jump
+        await beating
+
+    assert [round(by.total_seconds()) for by in told] == [round(jump.total_seconds())]
+    assert [entry["event"] for entry in logs] == ["clock_jumped"]
+
+
+async def test_whoever_sleeps_when_the_clock_is_set_back_does_not_sleep_for_years() -> None:
+    """R14: what waited for "in a moment" would otherwise wait until that moment comes again."""
+    clock = SetClock()
+    sleeping = asyncio.create_task(clock.sleep_until(clock.now() + timedelta(seconds=0.2)))
+    await asyncio.sleep(0)
+    clock.ahead = timedelta(days=-3653)
+
+    async with asyncio.timeout(5):
+        await sleeping
