@@ -123,7 +123,7 @@ class ScriptedImap:
         tls: ssl.SSLContext | None = None,
         starttls: ssl.SSLContext | None = None,
     ) -> None:
-        """Keys of `answers` are commands: `UID FETCH`, `IDLE`; `CONTINUE` is what a client says to a `+` of AUTHENTICATE.
+        """Keys are commands: `UID FETCH`, `IDLE`; `CONTINUE` is what a client says to a `+` of AUTHENTICATE.
         `tls` from the first byte, or after STARTTLS.
         """
         self._tls = tls
