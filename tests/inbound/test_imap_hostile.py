@@ -332,6 +332,22 @@ async def test_a_mail_over_the_limit_counts_as_read_and_its_bytes_are_not_asked_
     assert [line for line in server.commands if line.startswith("UID FETCH 7 ") and "BODY" in line] == []
 
 
+async def test_a_mail_that_turns_out_over_the_limit_is_recorded_without_its_bytes(
+    watched: Watched, secret: Path
+) -> None:
+    """S10: the server had said that it is small."""
+    large = fetched(7, b"x" * 2000).replace(b"RFC822.SIZE 2000", b"RFC822.SIZE 10") + OK
+    with ScriptedImap({"UID FETCH": bodies(always(large))}) as server:
+        watched.watch(server.moving_source(secret), limits=Limits(message_bytes=1000))
+        await watched.until_looked()
+        await watched.close_watchers()
+
+    (parked,) = await watched.mails()
+    assert (parked.outcome, (parked.reason or "")[:9]) == (Outcome.PARKED, "too-large")
+    assert "2000 bytes" in (parked.reason or "")
+    assert server.count("UID MOVE") == 0
+
+
 async def test_a_mail_that_is_larger_than_the_server_says_is_not_read_without_end(
     watched: Watched, secret: Path
 ) -> None:

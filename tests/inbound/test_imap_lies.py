@@ -79,7 +79,21 @@ class TestFetch:
                 session.all_uids()
             session.close()
 
-    @pytest.mark.parametrize("answer", [b"", b"* SEARCH 7 x\r\n", b"* SEARCH 0\r\n"])
+    def test_a_folder_of_two_hundred_thousand_mails_is_listed(self, secret: Path) -> None:
+        """One line of 1.4 MB, which the library alone would refuse."""
+        uids = range(1_000_000, 1_200_000)
+        answer = b"* SEARCH " + b" ".join(b"%d" % uid for uid in uids) + b"\r\n{tag} OK done\r\n"
+        with ScriptedImap({"UID SEARCH": always(answer)}) as server:
+            session = opened(server, secret)
+
+            assert session.all_uids() == tuple(uids)
+            session.close()
+
+    @pytest.mark.parametrize(
+        "answer",
+        [b"", b"* SEARCH 7 x\r\n", b"* SEARCH 0\r\n", b"* SEARCH " + b"9" * 5000 + b"\r\n"],
+        ids=["nothing", "a word", "zero", "no number"],
+    )
     def test_a_search_that_is_not_answered_rightly_is_no_empty_folder(self, secret: Path, answer: bytes) -> None:
         with ScriptedImap({"UID SEARCH": always(answer + b"{tag} OK done\r\n")}) as server:
             session = opened(server, secret)
@@ -121,8 +135,9 @@ class TestOpening:
         ):
             connect(server.source(secret))
 
-    def test_a_folder_without_uidvalidity_is_not_read(self, secret: Path) -> None:
-        with ScriptedImap({"SELECT": always(b"* 1 EXISTS\r\n{tag} OK done\r\n")}) as server:
+    @pytest.mark.parametrize("said", [b"", b"* OK [UIDVALIDITY 99999999999999999999]\r\n", b"* OK [UIDVALIDITY x]\r\n"])
+    def test_a_folder_without_uidvalidity_is_not_read(self, secret: Path, said: bytes) -> None:
+        with ScriptedImap({"SELECT": always(b"* 1 EXISTS\r\n" + said + b"{tag} OK done\r\n")}) as server:
             session = connect(server.source(secret))
 
             with pytest.raises(ImapBroken, match="UIDVALIDITY"):

@@ -19,8 +19,8 @@ from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError
 from mailcase.inbound.accept import Door
-from mailcase.inbound.smtp import Listener, has_bare_line_end, source_of
-from mailcase.inbound.smtp_data import Room
+from mailcase.inbound.smtp import Listener
+from mailcase.inbound.smtp_data import Room, has_bare_line_end, source_of
 from mailcase.store.port import Point
 from mailcase.store.rows.inbox import Outcome
 

@@ -95,6 +95,31 @@ async def test_a_mail_that_is_too_big_is_refused_after_it_was_read(
         assert "smtp_mail_refused" in capsys.readouterr().out
 
 
+async def test_all_mails_on_their_way_in_share_one_room(tmp_path: Path) -> None:
+    """S19: a mail has its room until it is committed; who finds none comes again."""
+    reached, released = threading.Event(), threading.Event()
+
+    def hook(point: Point, when: str) -> None:
+        if point is Point.ACCEPT and when == "before":
+            reached.set()
+            released.wait(10)
+
+    big = b"Subject: x\r\n\r\n" + b"line\r\n" * 1000
+    async with desk(tmp_path, limits=Limits(sessions_bytes=len(big) + 100), hook=hook) as here:
+        first, second = await here.dial(), await here.dial()
+        await first.begin()
+        first.send(big + b".\r\n")
+        await asyncio.to_thread(reached.wait, 10)
+        refused = await second.deliver(big)
+        released.set()
+        taken = await first.reply()
+        again = await second.deliver(big)
+
+        assert refused.startswith("452 4.3.1 ")
+        assert taken.startswith("250 ")
+        assert again.startswith("250 ")
+
+
 @pytest.mark.parametrize(
     ("kind", "greeting", "length", "code"),
     [

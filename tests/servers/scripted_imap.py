@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -96,6 +97,7 @@ def uids_of(rest: str) -> list[int]:
 
 _USUAL: Mapping[str, Answer] = {
     "CAPABILITY": always(b"* CAPABILITY IMAP4rev1 IDLE MOVE\r\n{tag} OK done\r\n"),
+    "STARTTLS": always(b"{tag} OK begin\r\n"),
     "LOGIN": always(b"{tag} OK done\r\n"),
     "SELECT": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n* OK [PERMANENTFLAGS (\\*)]\r\n{tag} OK [READ-WRITE]\r\n"),
     "EXAMINE": always(b"* 1 EXISTS\r\n* OK [UIDVALIDITY 5]\r\n{tag} OK [READ-ONLY]\r\n"),
@@ -113,8 +115,19 @@ _USUAL: Mapping[str, Answer] = {
 class ScriptedImap:
     """Serves on the loopback, with the usual answers where a test gives none; used in `with`."""
 
-    def __init__(self, answers: Mapping[str, Answer], *, greeting: bytes = b"* OK ready\r\n") -> None:
-        """Keys are commands: `UID FETCH`, `IDLE`; `CONTINUE` is what a client says to a `+` of AUTHENTICATE."""
+    def __init__(
+        self,
+        answers: Mapping[str, Answer],
+        *,
+        greeting: bytes = b"* OK ready\r\n",
+        tls: ssl.SSLContext | None = None,
+        starttls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Keys are commands: `UID FETCH`, `IDLE`; `CONTINUE` is what a client says to a `+` of AUTHENTICATE.
+        `tls` from the first byte, or after STARTTLS.
+        """
+        self._tls = tls
+        self._starttls = starttls
         self._answers = {**_USUAL, **answers}
         self._greeting = greeting
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -184,8 +197,23 @@ class ScriptedImap:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection, connection.makefile("rb") as lines:
+        with suppress(OSError):
+            connection = self._wrapped(connection, self._tls)
             connection.sendall(self._greeting)
+            while self._converse(connection):
+                connection = self._wrapped(connection, self._starttls)
+        connection.close()
+
+    def _wrapped(self, connection: socket.socket, context: ssl.SSLContext | None) -> socket.socket:
+        if context is None:
+            return connection
+        wrapped = context.wrap_socket(connection, server_side=True)
+        self._open.append(wrapped)
+        return wrapped
+
+    def _converse(self, connection: socket.socket) -> bool:
+        """Up to the end of the connection, or to a STARTTLS: True."""
+        with connection.makefile("rb") as lines:
             idle_tag = asked_tag = b""
             for line in lines:
                 if line == b"DONE\r\n":
@@ -200,7 +228,10 @@ class ScriptedImap:
                 is_asked = isinstance(said, bytes) and said.startswith(b"+") and command != b"IDLE"
                 asked_tag = tag if is_asked else b""
                 if said is None or not self._say(connection, said, tag):
-                    return
+                    break
+                if command == b"STARTTLS":
+                    return True
+        return False
 
     def _say(self, connection: socket.socket, said: bytes | Pieces, tag: bytes) -> bool:
         """Whether the connection goes on."""

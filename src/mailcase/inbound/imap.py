@@ -21,6 +21,7 @@ from imap_tools.utils import encode_folder
 
 from mailcase.config.settings import AfterTaking, ImapSource
 from mailcase.inbound.imap_answers import (
+    MAX_NUMBER,
     AnswerItem,
     FetchedMail,
     MailFacts,
@@ -404,7 +405,8 @@ def _last(client: Client, name: str) -> bytes | None:
 
 def _number(client: Client, name: str) -> int | None:
     value = _last(client, name)
-    return int(value) if value is not None and value.isdigit() else None
+    number = int(value) if value is not None and value.isdigit() else None
+    return number if number is not None and number <= MAX_NUMBER else None
 
 
 def _portions(uids: Sequence[int]) -> Iterator[Sequence[int]]:

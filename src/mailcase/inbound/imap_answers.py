@@ -15,10 +15,12 @@ from mailcase.inbound.imap_errors import ImapBroken, UnfitForImap
 
 #: Greatest number that IMAP knows (RFC 3501 s. 9, nz-number).
 MAX_NUMBER = 2**32 - 1
+_LONGEST_NUMBER = len(str(MAX_NUMBER))
 
 #: What the library hands us as the data of an answer.
 AnswerItem = bytes | tuple[bytes, bytes] | None
 
+_WORD = re.compile(rb"\S+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UID = re.compile(rb"[ (]UID (\d{1,10})(?=[ )])", re.IGNORECASE)
 _SIZE = re.compile(rb"[ (]RFC822\.SIZE (\d{1,20})(?=[ )])", re.IGNORECASE)
@@ -71,10 +73,15 @@ def imap_day(day: date) -> str:
 
 def read_search(data: Sequence[AnswerItem]) -> tuple[int, ...]:
     """The UIDs of a SEARCH answer, ascending. Raises ImapBroken when there is none or it holds anything else."""
-    words = [word for item in data for word in _plain(item).split()]
-    if not all(word.isdigit() and 0 < int(word) <= MAX_NUMBER for word in words):
+    # One by one: a list of all words would cost ten times the answer.
+    return tuple(sorted({_uid(found.group()) for item in data for found in _WORD.finditer(_plain(item))}))
+
+
+def _uid(word: bytes) -> int:
+    # The length first: Python reads no number of thousands of digits.
+    if not (word.isdigit() and len(word) <= _LONGEST_NUMBER and 0 < int(word) <= MAX_NUMBER):
         raise ImapBroken("the server's answer to SEARCH holds something that is no UID")
-    return tuple(sorted({int(word) for word in words}))
+    return int(word)
 
 
 def _plain(item: AnswerItem) -> bytes:

@@ -18,8 +18,10 @@ from typing import cast
 from mailcase.config.settings import ImapSource, Tls
 from mailcase.inbound.imap_errors import ServerNotTrusted
 
-#: Bytes that the answer to one command may have, beside the mails asked for.
-ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
+#: Bytes that the answer to one command may have, beside the mails asked for: the numbers of a million mails.
+ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+# The library's own limit for a line is reached by the answer to SEARCH in a folder of 150,000 mails.
+imaplib._MAXLINE = ANSWER_LIMIT_BYTES  # type: ignore[attr-defined]
 #: A dead peer is noticed by the kernel after about two minutes of silence (L8).
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3))
 

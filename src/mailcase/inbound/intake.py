@@ -211,7 +211,7 @@ class Intake:
         for some in self._sets(wanted):
             if is_stopping():
                 break
-            mails = await self._fetch(line, some)
+            mails = await self._within_limit(await self._fetch(line, some), progress)
             repeated = await self._repeated(mails) if self._is_renumbered(folder) else frozenset()
             rows = [
                 self._row(mail, Outcome.DUPLICATE if mail.uid in repeated else Outcome.PENDING, raw=mail.raw)
@@ -268,6 +268,15 @@ class Intake:
         progress.done(fact.uid for fact in facts)
         await self._commit([self._row(fact, Outcome.PARKED, raw=b"") for fact in facts], progress)
         self._settled.update(fact.uid for fact in facts)
+
+    async def _within_limit(self, mails: Sequence[FetchedMail], progress: Progress) -> Sequence[FetchedMail]:
+        """Without those that turn out larger than the server said, which are treated as it should have said."""
+        large = [
+            replace(mail, size_bytes=len(mail.raw)) for mail in mails if len(mail.raw) > self._limits.message_bytes
+        ]
+        if large:
+            await self._park(large, progress)
+        return [mail for mail in mails if len(mail.raw) <= self._limits.message_bytes]
 
     def _sets(self, facts: Sequence[MailFacts]) -> Iterable[tuple[MailFacts, ...]]:
         return in_sets(

@@ -16,10 +16,9 @@ Rules that hold here:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from enum import Enum
 from typing import AnyStr, cast
 
@@ -31,7 +30,7 @@ from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError, StoreFull, StoreUnavailable
 from mailcase.inbound.accept import Accepts
-from mailcase.inbound.smtp_data import Content, Refusal, Room
+from mailcase.inbound.smtp_data import Content, Refusal, Room, has_bare_line_end, source_of
 from mailcase.log import get_logger
 from mailcase.mail import received
 from mailcase.store.rows.inbox import Accepted, NewMail
@@ -299,12 +298,7 @@ class _Conversation(SMTP):
         await self.push("354 go ahead, end with a dot on a line of its own")
         limits = self._limits
         with Content(self._room, limit_bytes=limits.message_bytes, line_bytes=self.line_length_limit) as content:
-            try:
-                taken = await content.read(self._reader)
-            except asyncio.CancelledError:
-                # So the library says that the client has gone.
-                self._writer.close()
-                raise
+            taken = await content.read(self._reader)
             reply = taken.value if isinstance(taken, Refusal) else await self._hooks.take(self, self.envelope, taken)
             await self.push(reply)
 
@@ -405,26 +399,6 @@ class _Hooks:
         """Whatever nobody expected: logged with its traceback, and the client tries again."""
         log.error("smtp_session_failed", mailbox=self.mailbox, exc_info=error)
         return _TRY_LATER
-
-
-def source_of(recipients: Iterable[str], raw: bytes, *, received_at: datetime) -> str:
-    """The identity of a pushed mail: `smtp:`, the day (UTC), the hex SHA-256 over sorted envelope recipients and bytes.
-
-    A mail that is offered again at once, because the `250` was lost, is taken once. The same bytes on a later day are
-    looked at: only what they say tells whether it is the same mail (EM-7).
-    """
-    digest = hashlib.sha256()
-    for address in sorted(recipients):
-        digest.update(address.encode() + b"\0")
-    digest.update(b"\0")
-    digest.update(raw)
-    return f"smtp:{received_at.astimezone(UTC):%Y-%m-%d}:{digest.hexdigest()}"
-
-
-def has_bare_line_end(raw: bytes) -> bool:
-    """A CR or LF that is not half of a CRLF: the stuff that SMTP smuggling is made of (S12)."""
-    pairs = raw.count(b"\r\n")
-    return raw.count(b"\n") != pairs or raw.count(b"\r") != pairs
 
 
 def _is_readable(address: str) -> bool:

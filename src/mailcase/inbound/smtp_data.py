@@ -1,4 +1,4 @@
-"""The content of a mail between DATA and the final dot, collected in one buffer. Pure but for the reader.
+"""The content of a mail between DATA and the final dot: collected in one buffer, and what it is known by.
 
 aiosmtpd keeps a list of lines: 24 MB of empty ones cost 1.4 GB. Here a mail costs its size, twice for the moment in
 which it is finished, and all mails that are being received share one `Room`.
@@ -7,6 +7,9 @@ which it is finished, and all mails that are being received share one `Room`.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
@@ -114,3 +117,23 @@ class Content:
         unstuffed = self._collected.replace(b"\r\n.", b"\r\n")
         self._collected.clear()
         return bytes(memoryview(unstuffed)[len(b"\r\n") :])
+
+
+def source_of(recipients: Iterable[str], raw: bytes, *, received_at: datetime) -> str:
+    """The identity of a pushed mail: `smtp:`, the day (UTC), the hex SHA-256 over sorted envelope recipients and bytes.
+
+    A mail that is offered again at once, because the `250` was lost, is taken once. The same bytes on a later day are
+    looked at: only what they say tells whether it is the same mail (EM-7).
+    """
+    digest = hashlib.sha256()
+    for address in sorted(recipients):
+        digest.update(address.encode() + b"\0")
+    digest.update(b"\0")
+    digest.update(raw)
+    return f"smtp:{received_at.astimezone(UTC):%Y-%m-%d}:{digest.hexdigest()}"
+
+
+def has_bare_line_end(raw: bytes) -> bool:
+    """A CR or LF that is not half of a CRLF: the stuff that SMTP smuggling is made of (S12)."""
+    pairs = raw.count(b"\r\n")
+    return raw.count(b"\n") != pairs or raw.count(b"\r") != pairs
