@@ -1,0 +1,143 @@
+"""Where the time goes: the processor time of the daemon's threads, told apart by the station that each was in.
+
+`python -m benchmarks.stations --config FILE run` is `mailcase run` with a thread beside it that looks at all others
+every few milliseconds: what a thread's clock has gone on since, by the kernel's count, went to the station that it is
+found in. Nothing in the daemon is changed. The result is left beside the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import threading
+from collections import defaultdict
+from pathlib import Path
+from types import FrameType
+
+from mailcase.cli import main
+from mailcase.store.port import Point
+
+RESULT = "stations.json"
+_LOOK_EVERY_SECONDS = 0.002
+_REST = "loops and event loop"
+_READ = "read"
+_FIRST = "receive"
+#: The stations in the order of the path (DESIGN 3).
+STATIONS = (
+    _FIRST,
+    "accept",
+    "claim",
+    _READ,
+    "look up",
+    "match and decide",
+    "write the acknowledgement",
+    "save",
+    "claim for sending",
+    "journal",
+    "send",
+    "settle",
+    "acknowledge to IMAP",
+    "log",
+    _REST,
+)
+_COMMITS = {
+    Point.ACCEPT: "accept",
+    Point.CLAIM_INBOX: "claim",
+    Point.SAVE_MAIL: "save",
+    Point.CLAIM_OUTBOX: "claim for sending",
+    Point.JOURNAL: "journal",
+    Point.SETTLE: "settle",
+}
+#: By a part of the file's path, and the function where that tells more; the first that fits a frame counts, and the
+#: innermost frame that any of them fits.
+_PLACES: tuple[tuple[str, str, str], ...] = (
+    ("/structlog/", "", "log"),
+    ("/mailcase/log.py", "", "log"),
+    ("/mailcase/store/sqlite.py", "_snapshot", "look up"),
+    ("/mailcase/outbound/templates.py", "", "write the acknowledgement"),
+    ("/mailcase/outbound/compose.py", "", "write the acknowledgement"),
+    ("/mailcase/handlers/notices.py", "", "write the acknowledgement"),
+    ("/mailcase/handlers/read", "", _READ),
+    ("/mailcase/mail/", "", _READ),
+    ("/mailcase/outbound/", "", "send"),
+    ("/aiosmtplib/", "", "send"),
+    ("/mailcase/inbound/imap.py", "move", "acknowledge to IMAP"),
+    ("/mailcase/inbound/imap", "", "receive"),
+    ("/mailcase/inbound/", "", "receive"),
+    ("/mailcase/core/", "", "match and decide"),
+    ("/mailcase/handlers/", "", "match and decide"),
+)
+
+
+class Sampler:
+    """Counts processor time by station until stopped."""
+
+    def __init__(self) -> None:
+        #: Seconds.
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self._clocks: dict[int, int] = {}
+        self._has_begun = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        # What mail is read in is a process of its own.
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.spent[_READ] += children.ru_utime + children.ru_stime
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_EVERY_SECONDS):
+            frames = sys._current_frames()
+            for thread in threading.enumerate():
+                frame = frames.get(thread.ident or 0)
+                if thread is not self._thread and thread.native_id is not None and frame is not None:
+                    self._count(_station(frame), self._used(thread.native_id))
+
+    def _count(self, station: str, seconds: float) -> None:
+        if station == _FIRST and not self._has_begun:
+            # What was spent until now was the start.
+            self.spent.clear()
+            self._has_begun = True
+        self.spent[station] += seconds
+
+    def _used(self, native_id: int) -> float:
+        """Seconds of processor time since the last look."""
+        try:
+            clock = int(Path(f"/proc/self/task/{native_id}/schedstat").read_text().split()[0])
+        except OSError:
+            return 0.0
+        before, self._clocks[native_id] = self._clocks.get(native_id, clock), clock
+        return (clock - before) / 1e9
+
+
+def _station(frame: FrameType | None) -> str:
+    while frame is not None:
+        file, function = frame.f_code.co_filename, frame.f_code.co_name
+        if function == "_commit" and file.endswith("/mailcase/store/sqlite.py"):
+            return _COMMITS.get(frame.f_locals["point"], _REST)
+        for part, name, station in _PLACES:
+            if part in file and name in ("", function):
+                return station
+        frame = frame.f_back
+    return _REST
+
+
+def _configuration(arguments: list[str]) -> Path:
+    return Path(arguments[arguments.index("--config") + 1])
+
+
+if __name__ == "__main__":
+    sampler = Sampler()
+    sampler.start()
+    try:
+        main()
+    finally:
+        sampler.stop()
+        result = _configuration(sys.argv).with_name(RESULT)
+        result.write_text(json.dumps({name: sampler.spent[name] for name in STATIONS}))
