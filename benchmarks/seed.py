@@ -23,7 +23,9 @@ from mailcase.keyring import load_or_create
 from mailcase.mail.signing import KeyRing
 from mailcase.store.lock import StoreLock
 from mailcase.store.port import Point, Store
-from mailcase.store.rows import Changes, DeliveryResult, DeliveryState, NewMail
+from mailcase.store.rows.changes import Changes
+from mailcase.store.rows.inbox import NewMail
+from mailcase.store.rows.outbox import DeliveryResult, DeliveryState
 from mailcase.store.sqlite import SqliteStore
 from mailcase.wakes import Wakes
 
