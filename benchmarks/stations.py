@@ -1,14 +1,15 @@
 """Where the time goes: the processor time of the daemon's threads, told apart by the station that each was in.
 
-`python -m benchmarks.stations --config FILE run` is `mailcase run` with a thread beside it that looks at all others
-every few milliseconds: what a thread's clock has gone on since, by the kernel's count, went to the station that it is
-found in. Nothing in the daemon is changed. The result is left beside the configuration.
+`python -m benchmarks.stations --config FILE run` is `mailcase run` with a look at all threads every two milliseconds of
+processor time: what a thread's clock has gone on since, by the kernel's count, went to the station that it is found in.
+Nothing in the daemon is changed. The result is left beside the configuration.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 import threading
 from collections import defaultdict
@@ -71,33 +72,41 @@ _PLACES: tuple[tuple[str, str, str], ...] = (
 
 
 class Sampler:
-    """Counts processor time by station until stopped."""
+    """Counts processor time by station between `start` and `stop`; both on the main thread, which runs the event loop.
+
+    A signal, not a thread: a thread would get its turn whenever the loop waits, and never see what it does.
+    """
 
     def __init__(self) -> None:
         #: Seconds.
         self.spent: defaultdict[str, float] = defaultdict(float)
         self._clocks: dict[int, int] = {}
+        #: Where each thread was last found at work.
+        self._last: dict[int, str] = {}
         self._has_begun = False
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        signal.signal(signal.SIGPROF, self._look)
+        signal.setitimer(signal.ITIMER_PROF, _LOOK_EVERY_SECONDS, _LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         # What mail is read in is a process of its own.
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.spent[_READ] += children.ru_utime + children.ru_stime
 
-    def _watch(self) -> None:
-        while not self._ended.wait(_LOOK_EVERY_SECONDS):
-            frames = sys._current_frames()
-            for thread in threading.enumerate():
-                frame = frames.get(thread.ident or 0)
-                if thread is not self._thread and thread.native_id is not None and frame is not None:
-                    self._count(_station(frame), self._used(thread.native_id))
+    def _look(self, _signal: int, here: FrameType | None) -> None:
+        frames = sys._current_frames()
+        for thread in threading.enumerate():
+            if thread.ident is None or thread.native_id is None:
+                continue
+            frame = here if thread is threading.main_thread() else frames.get(thread.ident)
+            station = _station(frame)
+            if station == _REST and thread is not threading.main_thread():
+                # Between two pieces of work: what it used went to the last one.
+                station = self._last.get(thread.native_id, _REST)
+            self._last[thread.native_id] = station
+            self._count(station, self._used(thread.native_id))
 
     def _count(self, station: str, seconds: float) -> None:
         if station == _FIRST and not self._has_begun:
