@@ -128,8 +128,11 @@ class Sampler:
 def _station(frame: FrameType | None) -> str:
     while frame is not None:
         file, function = frame.f_code.co_filename, frame.f_code.co_name
-        if function == "_commit" and file.endswith("/mailcase/store/sqlite.py"):
-            return _COMMITS.get(frame.f_locals["point"], _REST)
+        if file.endswith("/mailcase/store/commits.py") and function in ("_work", "_commit"):
+            # What a whole group costs beside its statements is put down to the first in it.
+            of_frame = frame.f_locals
+            transaction = of_frame["transaction"] if function == "_work" else of_frame["group"][0]
+            return _COMMITS.get(transaction.point, _REST)
         for part, name, station in _PLACES:
             if part in file and name in ("", function):
                 return station

@@ -16,6 +16,7 @@ import pytest
 import structlog
 from tests.e2e.hindrance import Hindrance
 from tests.e2e.house import MARIE, START, mail_text, settings_in
+from tests.handlers.reading_here import reads_here
 
 from mailcase.app import App, World, open_app
 from mailcase.clock import SteppedClock
@@ -127,7 +128,7 @@ class Bench:
 async def bench(folder: Path, *, hook: Hook | None = None, limits: Limits | None = None) -> AsyncIterator[Bench]:
     clock = SteppedClock(START)
     settings = settings_in(folder, limits=limits)
-    async with open_app(settings, World(clock=clock, hook=hook)) as app:
+    async with open_app(settings, World(clock=clock, hook=hook, reads=reads_here())) as app:
         yield Bench(app=app, clock=clock)
 
 
@@ -454,7 +455,8 @@ async def test_cases_whose_ticks_fail_keep_none_behind_them_waiting(tmp_path: Pa
     last = CaseId(1000 + count)
     async with bench(tmp_path) as here:
         await here.accepts(count)
-        while await here.app._inbox_worker().work_once():
+        inbox = here.app._inbox_worker()
+        while await inbox.work_once():
             pass
         for number in range(1, count + 1):
             await wait_until(here, f"{1000 + number}-C", START + timedelta(hours=1, seconds=number))
