@@ -31,7 +31,6 @@ from mailcase.wakes import Wakes
 
 #: Mails in one transaction.
 BATCH = 500
-_INSTANCE = "example.org"
 
 
 def seed(configuration: Path, count: int) -> None:
@@ -64,11 +63,11 @@ class _Planter:
             lifetime=limits.key_lifetime,
             renewal=limits.key_renewal,
         )
-        writer = NoticeWriter(settings=settings, book=book, ring=ring, entropy=entropy, instance=_INSTANCE)
+        writer = NoticeWriter(settings=settings, book=book, ring=ring, entropy=entropy)
         transactions = Transactions(store=store, settings=settings, writer=writer, clock=clock, wakes=Wakes())
         self._store = store
         self._clock = clock
-        self._reader = Reader(book, ring, instance=_INSTANCE, key_lifetime=limits.key_lifetime)
+        self._reader = Reader(book, ring, key_lifetime=limits.key_lifetime)
         self._handler = MailHandler(transactions, settings=settings, book=book)
 
     async def plant(self, numbers: Sequence[int]) -> None:

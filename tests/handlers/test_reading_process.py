@@ -34,7 +34,7 @@ def reader_in(folder: Path) -> Reader:
     file.write_text(office.SETTINGS, encoding="utf-8")
     ring = KeyRing(keys=(Key(id="aa", secret=b"a" * 32, created_at=START),))
     book = AddressBook(load(file, environment={}, needs_secrets=False))
-    return Reader(book, ring, instance="example.org", key_lifetime=timedelta(days=400))
+    return Reader(book, ring, key_lifetime=timedelta(days=400))
 
 
 def claimed(raw: bytes, number: int = 1) -> ClaimedMail:
