@@ -107,10 +107,10 @@ class Ground:
     logins: dict[object, Logins] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, store: Store, ring: KeyRing) -> Self:
+    def over(cls, store: Store, ring: KeyRing, clock: Clock) -> Self:
         """The ground of a first configuration."""
         wakes = Wakes()
-        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox))
+        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox, clock))
 
     def logins_for(self, settings: Settings, world: World) -> Logins:
         """The logins of these settings: those that there are already, where the settings ask for the same."""
@@ -273,6 +273,7 @@ class App:
             store=self.store,
             reader=self.world.reads(self._reader, self.settings.limits),
             handler=MailHandler(self._transactions, settings=self.settings, book=self.book),
+            is_offered=self._door.is_offered,
             clock=self.world.clock,
             wakes=self.wakes,
             limits=self.settings.limits,
