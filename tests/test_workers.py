@@ -515,3 +515,21 @@ async def test_while_senders_wait_the_handling_rests_but_never_stops(tmp_path: P
         await running
 
     assert len(asked) >= 3
+
+
+async def test_a_connection_never_has_two_attempts_whose_end_is_not_kept(tmp_path: Path) -> None:
+    """The bound on `unknown` after a crash: a mail is settled before the next one of its connection is journaled."""
+    points: list[Point] = []
+
+    def hook(point: Point, when: str) -> None:
+        if when == "after" and point in (Point.JOURNAL, Point.SETTLE):
+            points.append(point)
+
+    async with bench(tmp_path, hook=hook) as here:
+        await here.accepts(3)
+        await here.app._inbox_worker().work_once()
+        relay = Relay()
+        await here.outbox(relay).work_once(relay)
+        count = len(await here.states())
+
+    assert points == [Point.JOURNAL, Point.SETTLE] * count
