@@ -345,7 +345,7 @@ async def open_app(settings: Settings, world: World | None = None) -> AsyncItera
         )
         store = await SqliteStore.open(settings.store, clock=world.clock, hook=world.hook)
         try:
-            yield App(settings, world, Ground.over(store, ring))
+            yield App(settings, world, Ground.over(store, ring, world.clock))
         finally:
             await store.close()
 

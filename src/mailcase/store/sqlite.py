@@ -142,7 +142,7 @@ class SqliteStore:
         try:
             return transaction.result()
         except sqlite3.Error as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work` in one snapshot of what is committed."""
