@@ -35,7 +35,7 @@ def _seconds(configuration: Path, command: tuple[str, ...]) -> float:
     started = time.perf_counter()
     done = subprocess.run([*MAILCASE, "--config", str(configuration), *command], capture_output=True)
     seconds = time.perf_counter() - started
-    # `status` tells by its exit code that something wants attention; 1 and above 64 are failures of its own.
-    if done.returncode in (1, 2) or done.returncode >= 64:
+    # `status` says by 1 that something wants an operator: nobody is behind the mailbox of this store.
+    if done.returncode not in ((0, 1) if command == ("status",) else (0,)):
         raise RuntimeError(f"{command}: {done.stderr.decode()}")
     return seconds
