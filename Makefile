@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test crash check fmt clean
+.PHONY: help demo run test bench crash check fmt clean
 
 help: ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: $(VENV)/.dev ## all tests; those that need Dovecot too where it is install
 
 crash: $(VENV)/.dev ## kill -9 at every point, ROUNDS=200 times; SEED= plays it again, ONLY= up to one round
 	$(BIN)/python -m tests.crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+bench: $(VENV)/.dev ## rate, latency and memory beside a bare script; BENCH_ROUNDS=1 for a quick look
+	$(BIN)/python -m benchmarks
 
 check: $(VENV)/.dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check

@@ -16,6 +16,8 @@ import pytest
 import structlog
 from tests.e2e.hindrance import Hindrance
 from tests.e2e.house import MARIE, START, mail_text, settings_in
+from tests.handlers.reading_here import reads_here
+from tests.servers.eventually import eventually
 
 from mailcase.app import App, World, open_app
 from mailcase.clock import SteppedClock
@@ -23,6 +25,7 @@ from mailcase.config.settings import Limits, Outgoing, OutgoingMode
 from mailcase.core.case import CaseId, MailboxName, Status
 from mailcase.errors import AppError, StoreUnavailable
 from mailcase.handlers.delivery import DeliveryHandler
+from mailcase.handlers.mail import MailHandler
 from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
@@ -32,6 +35,7 @@ from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DUE_BATCH, DueWorker
+from mailcase.workers.inbox import InboxWorker
 from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker
 
 DESK = MailboxName("desk")
@@ -127,7 +131,7 @@ class Bench:
 async def bench(folder: Path, *, hook: Hook | None = None, limits: Limits | None = None) -> AsyncIterator[Bench]:
     clock = SteppedClock(START)
     settings = settings_in(folder, limits=limits)
-    async with open_app(settings, World(clock=clock, hook=hook)) as app:
+    async with open_app(settings, World(clock=clock, hook=hook, reads=reads_here())) as app:
         yield Bench(app=app, clock=clock)
 
 
@@ -454,7 +458,8 @@ async def test_cases_whose_ticks_fail_keep_none_behind_them_waiting(tmp_path: Pa
     last = CaseId(1000 + count)
     async with bench(tmp_path) as here:
         await here.accepts(count)
-        while await here.app._inbox_worker().work_once():
+        inbox = here.app._inbox_worker()
+        while await inbox.work_once():
             pass
         for number in range(1, count + 1):
             await wait_until(here, f"{1000 + number}-C", START + timedelta(hours=1, seconds=number))
@@ -474,3 +479,57 @@ async def test_cases_whose_ticks_fail_keep_none_behind_them_waiting(tmp_path: Pa
     assert bundle is not None
     assert bundle.case.status is Status.TO_DO
     assert [entry["event"] for entry in logs].count("tick_failed") == count - 1
+
+
+# ---- who goes first --------------------------------------------------------------------------------------------------
+
+
+async def test_while_senders_wait_the_handling_rests_but_never_stops(tmp_path: Path) -> None:
+    """What is durable can wait; 42 mails are three batches, with a rest behind each that ends although mail is offered
+    all the time."""
+    limits = Limits(inbox_rest=timedelta(milliseconds=30))
+    async with bench(tmp_path, limits=limits) as here:
+        await here.accepts(2 * limits.inbox_batch + 2)
+        asked: list[bool] = []
+
+        def is_offered() -> bool:
+            asked.append(True)
+            return True
+
+        worker = InboxWorker(
+            store=here.app.store,
+            reader=here.app.world.reads(here.app._reader, limits),
+            handler=MailHandler(here.app._transactions, settings=here.app.settings, book=here.app.book),
+            is_offered=is_offered,
+            clock=here.clock,
+            wakes=here.app.wakes,
+            limits=limits,
+        )
+        running = asyncio.create_task(worker.run())
+
+        async def is_done() -> bool:
+            return await here.pending() == 0
+
+        await eventually(is_done, "an empty inbox")
+        here.app.wakes.stop()
+        await running
+
+    assert len(asked) >= 3
+
+
+async def test_a_connection_never_has_two_attempts_whose_end_is_not_kept(tmp_path: Path) -> None:
+    """The bound on `unknown` after a crash: a mail is settled before the next one of its connection is journaled."""
+    points: list[Point] = []
+
+    def hook(point: Point, when: str) -> None:
+        if when == "after" and point in (Point.JOURNAL, Point.SETTLE):
+            points.append(point)
+
+    async with bench(tmp_path, hook=hook) as here:
+        await here.accepts(3)
+        await here.app._inbox_worker().work_once()
+        relay = Relay()
+        await here.outbox(relay).work_once(relay)
+        count = len(await here.states())
+
+    assert points == [Point.JOURNAL, Point.SETTLE] * count

@@ -16,7 +16,7 @@ from typing import Self
 
 from mailcase.clock import Clock, SystemClock
 from mailcase.config.reader import load
-from mailcase.config.settings import ImapSource, ListenerSource, MailboxSettings, MaildirRelay, Settings
+from mailcase.config.settings import ImapSource, Limits, ListenerSource, MailboxSettings, MaildirRelay, Settings
 from mailcase.core.case import MailboxName
 from mailcase.daemon import Daemon, ListenerPart
 from mailcase.desk.desk import Desk
@@ -28,6 +28,7 @@ from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.handlers.mail import MailHandler
 from mailcase.handlers.notices import NoticeWriter
 from mailcase.handlers.read import Reader
+from mailcase.handlers.reading_process import ReadingProcess
 from mailcase.handlers.tick import TickHandler
 from mailcase.handlers.transaction import Transactions
 from mailcase.inbound.accept import Door
@@ -69,6 +70,10 @@ def _outlet(settings: Settings, clock: Clock, credentials: Credentials | None) -
     return SmtpRelay(relay, clock=clock, credentials=credentials)
 
 
+def _in_a_process(reader: Reader, limits: Limits) -> Reads:
+    return ReadingProcess(reader, limit=limits.read_timeout, memory_bytes=limits.read_memory_bytes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything that is not decided by the settings: time, chance, and the ways to the network."""
@@ -79,8 +84,8 @@ class World:
     imap_connect: SessionFactory = ImapSession
     #: Its last argument is what the relay is shown; None where there is no login.
     outlet: Callable[[Settings, Clock, Credentials | None], Outlet] = _outlet
-    #: What reads mail, around the reader of the settings; tests of poison put theirs in between.
-    reads: Callable[[Reader], Reads] = lambda reader: reader
+    #: What reads mail, from the reader of the settings.
+    reads: Callable[[Reader, Limits], Reads] = _in_a_process
     #: Called around every commit; crash tests die there.
     hook: Hook | None = None
 
@@ -102,10 +107,10 @@ class Ground:
     logins: dict[object, Logins] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, store: Store, ring: KeyRing) -> Self:
+    def over(cls, store: Store, ring: KeyRing, clock: Clock) -> Self:
         """The ground of a first configuration."""
         wakes = Wakes()
-        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox))
+        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox, clock))
 
     def logins_for(self, settings: Settings, world: World) -> Logins:
         """The logins of these settings: those that there are already, where the settings ask for the same."""
@@ -266,10 +271,10 @@ class App:
     def _inbox_worker(self) -> InboxWorker:
         return InboxWorker(
             store=self.store,
-            reader=self.world.reads(self._reader),
+            reader=self.world.reads(self._reader, self.settings.limits),
             handler=MailHandler(self._transactions, settings=self.settings, book=self.book),
+            is_offered=self._door.is_offered,
             clock=self.world.clock,
-            offload=self.world.offload,
             wakes=self.wakes,
             limits=self.settings.limits,
         )
@@ -340,7 +345,7 @@ async def open_app(settings: Settings, world: World | None = None) -> AsyncItera
         )
         store = await SqliteStore.open(settings.store, clock=world.clock, hook=world.hook)
         try:
-            yield App(settings, world, Ground.over(store, ring))
+            yield App(settings, world, Ground.over(store, ring, world.clock))
         finally:
             await store.close()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tests.crash.flaws import AcknowledgingFirst, Flaw, flawed_outlet
 from tests.crash.points import AFTER, BEFORE, Crash, Wire
+from tests.handlers.reading_here import reads_here
 
 from mailcase import log
 from mailcase.app import World, open_app
@@ -83,7 +84,7 @@ class MortalSession(ImapSession):
 
 
 class DeadlyReader:
-    """Reads as ever, but a mail with the word `deadly` is the end of the process, as one that crashes a C library."""
+    """Reads as ever, but a mail with the word `deadly` is the end of the daemon, as a mistake of ours might be."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -129,7 +130,7 @@ def _world(life: Life) -> World:
     return World(
         clock=ClockAhead(life.ahead),
         hook=killer,
-        reads=DeadlyReader if life.is_deadly else usual.reads,
+        reads=reads_here(DeadlyReader) if life.is_deadly else usual.reads,
         imap_connect=_sessions(life, killer),
         outlet=_outlets(life),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +14,13 @@ import pytest
 import structlog
 from tests.e2e.hindrance import Hindrance
 from tests.e2e.house import House, house, mail_text
+from tests.handlers.reading_here import reads_here
 from tests.servers.eventually import eventually
 
 from mailcase.app import World
 from mailcase.config.settings import Limits
-from mailcase.handlers.probe import probe
 from mailcase.handlers.read import Reader, ReadMail
+from mailcase.handlers.reading_process import ReadingProcess
 from mailcase.store.port import Point
 from mailcase.store.rows.inbox import ClaimedMail
 
@@ -38,7 +41,7 @@ class Poisoned:
 
 
 def world(act: Callable[[], None], hook: Hindrance | None = None) -> World:
-    return World(reads=lambda reader: Poisoned(reader, act), hook=hook)
+    return World(reads=reads_here(lambda reader: Poisoned(reader, act)), hook=hook)
 
 
 async def receives_together(here: House, hindrance: Hindrance) -> None:
@@ -72,45 +75,6 @@ async def test_a_mail_that_raises_is_parked_after_its_attempts_and_its_neighbour
     assert mails[2].reason == f"attempts-used-up: {error!r}"
     assert raw == mail_text(3, subject="Mail 3", text=POISON)
     assert [mail.case_ids for mail in mails if mail.case_ids] == [(1001,), (1002,), (1003,), (1004,)]
-
-
-async def test_a_mail_that_hangs_is_parked_and_holds_nobody_up_for_long(tmp_path: Path) -> None:
-    released = threading.Event()
-    limits = Limits(read_timeout=timedelta(seconds=2), attempts=1)
-    hindrance = Hindrance(Point.CLAIM_INBOX)
-
-    def hang() -> None:
-        released.wait(60)
-
-    try:
-        async with house(tmp_path, limits=limits, world=world(hang, hindrance)) as (here, _sink):
-            await receives_together(here, hindrance)
-            outcomes = await here.until_handled(5)
-            mails = await here.mails()
-    finally:
-        released.set()
-
-    assert outcomes == ["new-case", "new-case", "parked", "new-case", "new-case"]
-    assert mails[2].reason == "attempts-used-up: reading it takes longer than 2 s"
-
-
-async def test_a_mail_that_failed_once_is_read_in_a_process_with_a_memory_limit_first(tmp_path: Path) -> None:
-    """The daemon does not try what its own process might not survive."""
-    readings: list[int] = []
-
-    def fail_once() -> None:
-        readings.append(os.getpid())
-        raise ValueError("only here")
-
-    limits = Limits(read_memory_bytes=1024 * 1024)
-    async with house(tmp_path, limits=limits, world=world(fail_once)) as (here, _sink):
-        await here.writes(mail_text(1, text=f"{POISON}\n" * 400_000))
-        outcomes = await here.until_handled(1)
-        (mail,) = await here.mails()
-
-    assert outcomes == ["parked"]
-    assert len(readings) == 1
-    assert "the process that reads it ended with" in (mail.reason or "")
 
 
 async def test_a_parked_mail_can_be_brought_back(tmp_path: Path) -> None:
@@ -156,24 +120,70 @@ async def test_mails_that_fail_together_are_handled_singly(tmp_path: Path) -> No
     assert [entry["mails"] for entry in logs if entry["event"] == "batch_failed"] == [5]
 
 
-# ---- the process beside ----------------------------------------------------------------------------------------------
+# ---- in the process that reads, as the daemon has it -----------------------------------------------------------------
 
 
-async def test_an_ordinary_mail_passes_the_probe() -> None:
-    assert await probe(mail_text(1), limit=timedelta(seconds=20), memory_bytes=512 * 1024 * 1024) is None
+class Hanging(Reader):
+    """Reads for ever when it meets poison, and cannot be interrupted, as a regular expression that runs away."""
+
+    def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
+        while POISON.encode() in claimed.raw:
+            pass
+        return super().read(claimed, now=now)
 
 
-async def test_a_probe_that_takes_too_long_is_ended() -> None:
-    trouble = await probe(mail_text(1), limit=timedelta(milliseconds=1), memory_bytes=512 * 1024 * 1024)
+class Crashing(Reader):
+    """Ends the process when it meets poison, as a crash in a C library."""
 
-    assert trouble == "reading it takes longer than 0.001 s"
+    def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
+        if POISON.encode() in claimed.raw:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().read(claimed, now=now)
 
 
-async def test_the_probe_takes_no_module_from_the_folder_it_is_started_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Greedy(Reader):
+    """Takes memory without end when it meets poison."""
+
+    def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail:
+        taken = [b""]
+        while POISON.encode() in claimed.raw:
+            taken.append(bytes(10_000_000))
+        return super().read(claimed, now=now)
+
+
+def in_its_process(kind: type[Reader]) -> World:
+    """The daemon's own reading process, with another reader in it."""
+
+    def reads(reader: Reader, limits: Limits) -> ReadingProcess:
+        other = kind.__new__(kind)
+        vars(other).update(vars(reader))
+        return ReadingProcess(other, limit=limits.read_timeout, memory_bytes=limits.read_memory_bytes)
+
+    return World(reads=reads)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Hanging, "cannot-be-handled: reading it takes longer than 1 s"),
+        (Crashing, f"cannot-be-handled: the process that reads it ended with -{signal.SIGSEGV.value}"),
+        (Greedy, "attempts-used-up: MemoryError()"),
+    ],
+)
+async def test_R6_what_kills_the_reading_process_kills_only_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Reader], reason: str
 ) -> None:
-    (tmp_path / "mailcase").mkdir()
-    (tmp_path / "mailcase" / "__init__.py").write_text("raise SystemExit(7)")
-    monkeypatch.chdir(tmp_path)
+    """The daemon lives, the neighbours of the batch are handled, and the mail is parked with its bytes."""
+    # That process is to find the readers of this file.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    hindrance = Hindrance(Point.CLAIM_INBOX)
+    limits = Limits(read_timeout=timedelta(seconds=1))
+    async with house(tmp_path, limits=limits, world=replace(in_its_process(kind), hook=hindrance)) as (here, _sink):
+        await receives_together(here, hindrance)
+        outcomes = await here.until_handled(5)
+        mails = await here.mails()
+        await here.writes(mail_text(6))
+        await here.until_handled(6)
 
-    assert await probe(mail_text(1), limit=timedelta(seconds=20), memory_bytes=512 * 1024 * 1024) is None
+    assert outcomes == ["new-case", "new-case", "parked", "new-case", "new-case"]
+    assert mails[2].reason == reason

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,13 +13,14 @@ from typing import Self
 import pytest
 import structlog
 from tests.e2e.house import ANN, MARIE, START, House, house, living, mail_text, settings_in, subjects
+from tests.handlers.reading_here import ReadingHere
 from tests.servers.eventually import eventually
 from tests.servers.notify_socket import NotifySocket
 from tests.servers.smtp_sink import SmtpSink
 
 from mailcase.app import World
 from mailcase.clock import Clock, SteppedClock, SystemClock
-from mailcase.config.settings import Settings
+from mailcase.config.settings import Limits, Settings
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.inbound.protocol import Exit, Response
 from mailcase.login.logins import Credentials
@@ -243,17 +243,17 @@ async def test_a_process_with_open_cases_cannot_be_taken_away(tmp_path: Path) ->
 # ---- what is in hand -------------------------------------------------------------------------------------------------
 
 
-class HeldReader:
-    """Reads a mail only when told to."""
+class HeldReader(ReadingHere):
+    """Reads only when told to."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.reading, self.going_on = threading.Event(), threading.Event()
+        super().__init__(reader)
+        self.reading, self.going_on = asyncio.Event(), asyncio.Event()
 
-    def read(self, claimed: ClaimedMail, *, now: object) -> ReadMail:
+    async def read(self, mails: Sequence[ClaimedMail], *, now: datetime) -> tuple[ReadMail | Exception, ...]:
         self.reading.set()
-        self.going_on.wait(20)
-        return self._reader.read(claimed, now=now)  # type: ignore[arg-type]  # as it came
+        await self.going_on.wait()
+        return await super().read(mails, now=now)
 
 
 async def test_a_mail_in_handling_ends_under_the_old_configuration_and_the_next_begins_under_the_new(
@@ -261,7 +261,7 @@ async def test_a_mail_in_handling_ends_under_the_old_configuration_and_the_next_
 ) -> None:
     readers: list[HeldReader] = []
 
-    def held(reader: Reader) -> HeldReader:
+    def held(reader: Reader, _limits: Limits) -> HeldReader:
         readers.append(HeldReader(reader))
         if len(readers) > 1:
             readers[-1].going_on.set()
@@ -269,7 +269,7 @@ async def test_a_mail_in_handling_ends_under_the_old_configuration_and_the_next_
 
     async with house(tmp_path, world=World(reads=held)) as (here, _sink):
         await here.writes(mail_text(1))
-        await asyncio.to_thread(readers[0].reading.wait, 20)
+        await readers[0].reading.wait()
         rewrite(tmp_path, ("processes:\n", "processes:\n  billing: {queue: support}\n"))
         rewrite(tmp_path, ("fallback: enquiry", "fallback: billing"))
         reloading = asyncio.create_task(here.daemon.reload())

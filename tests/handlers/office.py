@@ -16,10 +16,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from tests.handlers.reading_here import reads_here
+
 from mailcase.app import App, Ground, World
 from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
-from mailcase.config.settings import Settings
+from mailcase.config.settings import Limits, Settings
 from mailcase.core.case import Case, MailboxName, MailId, Status, parse_reference, reference
 from mailcase.core.evolve import replay
 from mailcase.entropy import SeededEntropy
@@ -249,7 +251,8 @@ class Office:
 
     async def handles(self) -> None:
         """Everything that was accepted comes to its end."""
-        while await self.app._inbox_worker().work_once():
+        worker = self.app._inbox_worker()
+        while await worker.work_once():
             pass
 
     async def receives(
@@ -371,9 +374,12 @@ def rules(row: MailRow) -> list[tuple[str, str]]:
     return [(step.rule, step.result) for step in row.trace]
 
 
+_HERE = reads_here()
+
+
 @asynccontextmanager
 async def open_office(
-    folder: Path, template: Path, text: str = SETTINGS, *, reads: Callable[[Reader], Reads] = lambda reader: reader
+    folder: Path, template: Path, text: str = SETTINGS, *, reads: Callable[[Reader, Limits], Reads] = _HERE
 ) -> AsyncIterator[Office]:
     """An office in that folder, with the store that is there or a copy of the empty one. `reads` may fail."""
     file = folder / "mailcase.yaml"
@@ -384,7 +390,7 @@ async def open_office(
     clock, entropy = SteppedClock(START), SeededEntropy(7)
     ring = KeyRing(keys=(Key(id="aa", secret=b"a" * 32, created_at=START),))
     store = await SqliteStore.open(settings.store, clock=clock)
-    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), Ground.over(store, ring))
+    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), Ground.over(store, ring, clock))
     try:
         yield Office(settings=settings, app=app, store=store, clock=clock, ring=ring)
     finally:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.handlers.office import open_office, raw_mail
+from tests.handlers.reading_here import reads_here
 
 from mailcase.errors import PermanentError
 from mailcase.handlers.read import Reader, ReadMail
@@ -33,7 +34,7 @@ async def test_L5_a_mail_that_can_never_be_handled_is_parked_at_once_and_alone(
     tmp_path: Path, empty_store: Path
 ) -> None:
     error = PermanentError("it is poison")
-    async with open_office(tmp_path, empty_store, reads=lambda reader: Stumbling(reader, error)) as office:
+    async with open_office(tmp_path, empty_store, reads=reads_here(lambda reader: Stumbling(reader, error))) as office:
         rows = await office.receives_together(*MAILS)
 
         assert [row.outcome for row in rows] == [Outcome.NEW_CASE, Outcome.PARKED, Outcome.NEW_CASE]
@@ -44,7 +45,7 @@ async def test_L5_a_mail_that_fails_again_and_again_is_parked_after_its_attempts
     tmp_path: Path, empty_store: Path
 ) -> None:
     error = ZeroDivisionError("again")
-    async with open_office(tmp_path, empty_store, reads=lambda reader: Stumbling(reader, error)) as office:
+    async with open_office(tmp_path, empty_store, reads=reads_here(lambda reader: Stumbling(reader, error))) as office:
         rows = await office.receives_together(*MAILS)
 
         assert [row.outcome for row in rows] == [Outcome.NEW_CASE, Outcome.PARKED, Outcome.NEW_CASE]
@@ -55,7 +56,7 @@ async def test_L5_a_mail_that_fails_again_and_again_is_parked_after_its_attempts
 async def test_a_parked_mail_is_taken_like_any_other_once_it_can_be_read(tmp_path: Path, empty_store: Path) -> None:
     """L43."""
     error = PermanentError("it is poison")
-    async with open_office(tmp_path, empty_store, reads=lambda reader: Stumbling(reader, error)) as office:
+    async with open_office(tmp_path, empty_store, reads=reads_here(lambda reader: Stumbling(reader, error))) as office:
         parked = await office.receives(MAILS[1])
 
     async with open_office(tmp_path, empty_store) as office:

@@ -75,7 +75,7 @@ async def desk(
     listener = Listener(
         MailboxName("desk"),
         ListenerSource(kind=kind, host="127.0.0.1", port=0, relays=relays),
-        door=Door(store, wake),
+        door=Door(store, wake, clock),
         clock=clock,
         knows_recipient=knows_recipient,
         limits=limits or Limits(),

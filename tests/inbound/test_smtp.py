@@ -399,7 +399,7 @@ async def test_a_port_that_is_taken_is_an_error_for_the_operator(tmp_path: Path)
         second = Listener(
             MailboxName("sales"),
             ListenerSource(kind=ListenerKind.SMTP, host="127.0.0.1", port=here.listener.port),
-            door=Door(here.store, here.wake),
+            door=Door(here.store, here.wake, here.clock),
             clock=SteppedClock(NOW),
             knows_recipient=lambda _address: True,
             limits=Limits(),

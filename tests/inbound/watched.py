@@ -44,7 +44,7 @@ class Watched:
 
     def __init__(self, store: SqliteStore, committed: asyncio.Event, clock: Clock) -> None:
         self.store = store
-        self.door = Door(store, asyncio.Event())
+        self.door = Door(store, asyncio.Event(), clock)
         self._committed = committed
         self._clock = clock
         self._running: dict[ImapWatcher, asyncio.Task[None]] = {}

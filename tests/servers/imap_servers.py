@@ -209,6 +209,7 @@ def running_pymap(folder: Path) -> Iterator[ImapServer]:
     """pymap, with its log and secret in the folder; it forgets all mail when it ends."""
     secret = folder / "secret"
     secret.write_text("demopass")
+    secret.chmod(0o600)
     port = free_port()
     listen = ["--host", "127.0.0.1", "--port", str(port), "--no-tls"]
     command = [sys.executable, "-c", "from pymap.main import main; main()", *listen, "dict"]
@@ -260,16 +261,17 @@ def running_dovecot(*, tokens: LocalTokenServer | None = None) -> Iterator[Dovec
     # The mail's user must pass through it.
     folder.chmod(0o755)
     try:
-        with _running_dovecot(folder, tokens) as server:
+        with _running_dovecot_in(folder, tokens) as server:
             yield server
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _running_dovecot(folder: Path, tokens: LocalTokenServer | None) -> Iterator[Dovecot]:
+def _running_dovecot_in(folder: Path, tokens: LocalTokenServer | None) -> Iterator[Dovecot]:
     secret, home = folder / "secret", folder / "home"
     secret.write_text("secret")
+    secret.chmod(0o600)
     home.mkdir()
     home.chmod(0o777)
     server = Dovecot(

@@ -261,6 +261,8 @@ class Limits:
     attempts: int = 3
     inbox_batch: int = 20
     inbox_batch_bytes: int = 8 * 1024 * 1024
+    #: While listeners are offered mail, the handling of what was taken rests up to this long after each batch.
+    inbox_rest: timedelta = timedelta(seconds=1)
     lease: timedelta = timedelta(minutes=5)
     #: Deadline of reading one mail in a process of its own, and that process's memory.
     read_timeout: timedelta = timedelta(seconds=10)

@@ -14,12 +14,16 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from mailcase.clock import Clock
 from mailcase.log import get_logger
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.inbox import Accepted, NewMail
 from mailcase.store.rows.mailboxes import FolderState
 
 log = get_logger()
+
+#: A sender with more mail has offered the next one by then.
+OFFERED_SECONDS = 0.1
 
 
 class Accepts(Protocol):
@@ -33,10 +37,13 @@ class Accepts(Protocol):
 class Door:
     """Commits mail and wakes the loop that handles it."""
 
-    def __init__(self, store: Mailboxes, wake: asyncio.Event) -> None:
+    def __init__(self, store: Mailboxes, wake: asyncio.Event, clock: Clock) -> None:
         self._store = store
         self._wake = wake
+        self._clock = clock
         self._under_way: list[NewMail] = []
+        #: Monotonic time of the last mail that somebody waits, or waited, to have accepted.
+        self._offered_at = float("-inf")
 
     def accept(
         self, mails: Sequence[NewMail], *, folder: FolderState | None = None
@@ -47,7 +54,13 @@ class Door:
         Raises StoreUnavailable when nothing was kept.
         """
         self._under_way.extend(mails)
+        if folder is None:
+            self._offered_at = self._clock.monotonic()
         return self._commit(mails, folder)
+
+    def is_offered(self) -> bool:
+        """Senders wait for their `250`, or did a moment ago. What we fetch ourselves from a folder waits for nobody."""
+        return self._clock.monotonic() - self._offered_at < OFFERED_SECONDS
 
     def under_way_since(self) -> datetime | None:
         """Arrival of the earliest mail that is being committed; None when there is none."""

@@ -1,9 +1,9 @@
 """The port on SQLite: two connections, each with a thread of its own, and whole transactions as single calls on them.
 
 Rules that hold here:
-1. Every write is one function on the writer's thread, from BEGIN IMMEDIATE to COMMIT. The queue of that thread is the
-   gate: first come, first served, and what is queued runs to its end whether or not its caller still waits, so that a
-   cancelled task leaves no half transaction (R20).
+1. Every write is one function on the writer's thread, between BEGIN IMMEDIATE and COMMIT; those that wait together
+   share both (`commits.py`). The queue of that thread is the gate: first come, first served, and what is queued runs to
+   its end whether or not its caller still waits, so that a cancelled task leaves no half transaction (R20).
 2. Every read is one function on the reader's thread, in one snapshot. It sees all that was committed before it began.
 3. Nothing of sqlite3 leaves this module: `StoreUnavailable` may be tried again, `Conflict` is decided again.
 """
@@ -25,6 +25,7 @@ from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.log import get_logger
 from mailcase.store import cases, inbox, lookup, mailboxes, migrate, outbox, saving, standing
 from mailcase.store.columns import from_micros, select
+from mailcase.store.commits import Commits, Transaction
 from mailcase.store.ids import IdsInMemory
 from mailcase.store.port import Hook, Point
 from mailcase.store.rows.cases import CaseBundle, CaseFilter
@@ -45,8 +46,6 @@ T = TypeVar("T")
 BUSY_TIMEOUT = timedelta(seconds=3)
 #: A wait in the queue that is not worth telling SQLite.
 _SHORT_WAIT = timedelta(milliseconds=100)
-#: A commit that takes longer is logged: the disk is what limits the daemon.
-SLOW_AFTER_SECONDS = 1.0
 
 PRAGMAS: Mapping[str, str] = {
     "journal_mode": "wal",
@@ -80,7 +79,7 @@ class SqliteStore:
         self._ids = ids
         self._ran_until = ran_until
         self._clock = clock
-        self._hook = hook
+        self._commits = Commits(clock, hook)
         self._patience = _Patience(busy_timeout)
         self._is_closed = False
 
@@ -131,18 +130,19 @@ class SqliteStore:
         if self._is_closed:
             raise StoreUnavailable("the store is closed")
 
+        transaction = Transaction(point, work)
+        self._commits.add(transaction)
         queued = self._clock.monotonic()
 
-        def transaction(database: sqlite3.Connection) -> T:
-            started = self._clock.monotonic()
-            self._patience.tell(database, waited_seconds=started - queued)
-            result = _commit(database, point, work, self._hook)
-            seconds = self._clock.monotonic() - started
-            if seconds > SLOW_AFTER_SECONDS:
-                log.warning("store_slow", point=point.value, duration_ms=round(seconds * 1000))
-            return result
+        def commit(database: sqlite3.Connection) -> None:
+            self._patience.tell(database, waited_seconds=self._clock.monotonic() - queued)
+            self._commits.run(database)
 
-        return await _run(self._writer, transaction)
+        await _run(self._writer, commit)
+        try:
+            return transaction.result()
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Runs `work` in one snapshot of what is committed."""
@@ -203,6 +203,9 @@ class SqliteStore:
     # -- look-up and C3, commands, ticks, C5
 
     async def look_up(self, wanted: Wanted) -> Known:
+        if wanted == Wanted():
+            # Most deliveries are settled without a look at their case.
+            return Known()
         return await self._read(lambda database: lookup.look_up(database, wanted))
 
     async def save(self, point: Point, changes: Changes, *, now: datetime) -> None:
@@ -366,26 +369,6 @@ def _prepare_writer(database: sqlite3.Connection) -> tuple[IdsInMemory, datetime
                 f"the store is not durable: {name} is {found}, not {wanted}; is it on a network file system?"
             )
     return IdsInMemory(database), from_micros(select(database, RAN_UNTIL)[0]["ran_until"])
-
-
-def _commit(
-    database: sqlite3.Connection, point: Point, work: Callable[[sqlite3.Connection], T], hook: Hook | None
-) -> T:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        changes_before = database.total_changes
-        result = work(database)
-        is_changed = database.total_changes > changes_before
-        if is_changed and hook is not None:
-            hook(point, "before")
-        database.execute("COMMIT")
-    finally:
-        # Still open only after an error, which some errors of SQLite have ended by themselves.
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-    if is_changed and hook is not None:
-        hook(point, "after")
-    return result
 
 
 def _snapshot(database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

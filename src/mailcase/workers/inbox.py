@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -13,10 +14,9 @@ from mailcase.config.settings import Limits
 from mailcase.core.case import MailId
 from mailcase.errors import Conflict, PermanentError, StoreUnavailable, TransientError
 from mailcase.handlers.mail import MailHandler
-from mailcase.handlers.probe import probe
 from mailcase.handlers.read import ReadMail
+from mailcase.handlers.reading_process import NotRead, ReadingLost
 from mailcase.log import get_logger
-from mailcase.offload import Offload
 from mailcase.store.port import Inbox, Point
 from mailcase.store.rows.changes import Changes
 from mailcase.store.rows.inbox import ClaimedMail, MailOutcome, Outcome, Reason
@@ -25,11 +25,27 @@ from mailcase.workers.pauses import Pauses
 
 log = get_logger()
 
+#: How much longer than its work the loop rests while senders wait: it keeps a fifth of the time.
+REST_FACTOR = 4
+#: How soon the end of a rush is noticed.
+REST_STEP_SECONDS = 0.02
+
 
 class Reads(Protocol):
-    """Reads one claimed mail; called on a thread of its own."""
+    """Reads claimed mail, outside the daemon's own process (`handlers.reading_process`)."""
 
-    def read(self, claimed: ClaimedMail, *, now: datetime) -> ReadMail: ...
+    async def read(self, mails: Sequence[ClaimedMail], *, now: datetime) -> tuple[ReadMail | Exception, ...]:
+        """What was read of each mail, in order, or what kept it from being read. Raises TransientError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    claimed: tuple[ClaimedMail, ...]
+    #: One for each mail that was claimed; none where it is not read any more.
+    results: tuple[ReadMail | Exception, ...]
 
 
 class InboxWorker:
@@ -41,27 +57,31 @@ class InboxWorker:
         store: Inbox,
         reader: Reads,
         handler: MailHandler,
+        is_offered: Callable[[], bool],
         clock: Clock,
-        offload: Offload,
         wakes: Wakes,
         limits: Limits,
     ) -> None:
+        """`is_offered` says whether senders wait for mail to be accepted."""
         self._store = store
         self._reader = reader
         self._handler = handler
+        self._is_offered = is_offered
         self._clock = clock
-        self._offload = offload
-        self._thread = offload("reader")
         self._wakes = wakes
         self._limits = limits
         self._pauses = Pauses(wakes)
         #: Claimed, and neither ended nor given back yet.
-        self._in_hand: tuple[MailId, ...] = ()
+        self._in_hand: frozenset[MailId] = frozenset()
+        #: The batch that comes next, being claimed and read while this one is settled.
+        self._ahead: asyncio.Task[_Batch] | None = None
 
     async def run(self) -> None:
         """Works until stopped; a cancellation gives back what was claimed, attempts included."""
+        loop = asyncio.get_running_loop()
         try:
             while not self._wakes.stopping.is_set():
+                started = loop.time()
                 try:
                     worked = await self.work_once()
                 except TransientError as error:
@@ -69,38 +89,71 @@ class InboxWorker:
                     await self._pauses.pause()
                     continue
                 self._pauses.reset()
-                if not worked:
+                if worked:
+                    await self._let_senders_go_first(loop.time() - started)
+                else:
                     until = self._clock.now() + self._limits.loop_poll
                     await self._wakes.woken(self._wakes.inbox, clock=self._clock, until=until)
         finally:
-            await self._try_to_give_back()
-            self._thread.abandon()
+            await self._let_go()
+            await self._reader.close()
+
+    async def _let_senders_go_first(self, worked_seconds: float) -> None:
+        """What is durable can wait, who waits for a `250` cannot: while mail is offered, a batch is followed by a rest
+        of some times its length. With that the batches grow, and cost less for each mail.
+        """
+        rest = min(worked_seconds * REST_FACTOR, self._limits.inbox_rest.total_seconds())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rest):
+                while self._is_offered() and not self._wakes.stopping.is_set():
+                    await self._pause(REST_STEP_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wakes.stopping.wait()
 
     async def work_once(self) -> bool:
-        """Claims one batch and settles it; False when there was nothing to do.
+        """Claims, reads and settles one batch; False when there was nothing to do. While there is a backlog, the next
+        batch is read meanwhile.
 
         Raises:
-            TransientError: the store, or a process to read a suspect mail in, cannot be had now.
+            TransientError: the store, or a process to read mail in, cannot be had now.
         """
-        await self._give_back()
-        claimed = await self._claim()
-        if not claimed:
-            return False
         try:
-            await self._work(claimed)
+            batch = await self._next_batch()
+            if not batch.claimed:
+                return False
+            if len(batch.claimed) == self._limits.inbox_batch:
+                self._ahead = asyncio.create_task(self._take())
+            await self._settle(batch)
         except (asyncio.CancelledError, TransientError):
-            await self._try_to_give_back()
+            await self._let_go()
             raise
-        self._in_hand = ()
+        self._in_hand -= {mail.id for mail in batch.claimed}
         # A window may have waited for this mail.
         self._wakes.due.set()
         return True
 
     # -- claims
 
+    async def _next_batch(self) -> _Batch:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            return await ahead
+        await self._give_back()
+        return await self._take()
+
+    async def _take(self) -> _Batch:
+        """Claims and reads. A mail whose attempts are used up is not read again."""
+        claimed = await self._claim()
+        if not claimed or claimed[0].attempts > self._limits.attempts:
+            return _Batch(claimed=claimed, results=())
+        return _Batch(claimed=claimed, results=await self._reader.read(claimed, now=self._clock.now()))
+
     async def _claim(self) -> tuple[ClaimedMail, ...]:
-        """The next batch, in hand. What the database has begun it ends (store/sqlite.py, rule 1), also when nobody
-        waits any more: a claim that came too late for us is given back.
+        """The next mails, in hand. What the database has begun it ends (store/sqlite.py, rule 1), also when nobody
+        waits any more: then they are in hand all the same, to be given back.
         """
         now = self._clock.now()
         claiming = asyncio.ensure_future(
@@ -115,39 +168,53 @@ class InboxWorker:
             claimed = await asyncio.shield(claiming)
         except asyncio.CancelledError:
             with contextlib.suppress(StoreUnavailable):
-                self._in_hand = tuple(mail.id for mail in await claiming)
-            await self._try_to_give_back()
+                self._in_hand |= {mail.id for mail in await claiming}
             raise
-        self._in_hand = tuple(mail.id for mail in claimed)
+        self._in_hand |= {mail.id for mail in claimed}
         return claimed
+
+    async def _let_go(self) -> None:
+        """Ends what is under way and gives everything back that can be; the rest stays in hand for the next time."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TransientError):
+                await ahead
+        with contextlib.suppress(StoreUnavailable):
+            await self._give_back()
 
     async def _give_back(self) -> None:
         """Releases what is in hand, attempts included; what has ended meanwhile stays as it is."""
         if self._in_hand:
-            await self._store.release_inbox(self._in_hand, attempt_counts=False)
-            self._in_hand = ()
-
-    async def _try_to_give_back(self) -> None:
-        """As `_give_back`; where the store cannot be had, the mails stay in hand for the next time."""
-        with contextlib.suppress(StoreUnavailable):
-            await self._give_back()
+            await self._store.release_inbox(sorted(self._in_hand), attempt_counts=False)
+            self._in_hand = frozenset()
 
     # -- work
 
-    async def _work(self, claimed: Sequence[ClaimedMail]) -> None:
-        if claimed[0].attempts > 1:
-            return await self._work_suspect(claimed[0])
-        reads = [read for mail in claimed if (read := await self._read(mail)) is not None]
+    async def _settle(self, batch: _Batch) -> None:
+        if not batch.results:
+            await self._park(batch.claimed[0], Reason.ATTEMPTS_USED_UP, "its handling did not finish in any attempt")
+            return
+        for mail, result in zip(batch.claimed, batch.results, strict=True):
+            if isinstance(result, Exception):
+                await self._not_read(mail, result)
+        reads = [result for result in batch.results if isinstance(result, ReadMail)]
         if not reads:
-            return None
+            return
         try:
             await self._handle(reads)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - rule 1 of the loops
-            log.warning("batch_failed", mails=len(reads), error=repr(error))
+            if len(reads) > 1:
+                log.warning("batch_failed", mails=len(reads), error=repr(error))
             await self._handle_singly(reads)
-        return None
+
+    async def _not_read(self, mail: ClaimedMail, error: Exception) -> None:
+        if isinstance(error, ReadingLost) and mail.attempts > 1:
+            # Not by accident: it was alone this time (DESIGN 8, Poison).
+            error = PermanentError(str(error))
+        await self._failed(mail, error)
 
     async def _handle_singly(self, reads: Sequence[ReadMail]) -> None:
         """What failed together may succeed apart; only the mail that fails alone is at fault."""
@@ -158,43 +225,6 @@ class InboxWorker:
                 raise
             except Exception as error:  # noqa: BLE001 - rule 1 of the loops
                 await self._failed(read.claimed, error)
-
-    async def _work_suspect(self, mail: ClaimedMail) -> None:
-        """A mail whose attempt did not finish: alone, and read in a process of its own first (DESIGN 8, Poison)."""
-        if mail.attempts > self._limits.attempts:
-            return await self._park(mail, Reason.ATTEMPTS_USED_UP, "its handling did not finish in any attempt")
-        trouble = await self._probe(mail)
-        if trouble is not None:
-            return await self._failed(mail, PermanentError(trouble))
-        read = await self._read(mail)
-        if read is not None:
-            await self._handle_singly([read])
-        return None
-
-    async def _probe(self, mail: ClaimedMail) -> str | None:
-        try:
-            return await probe(mail.raw, limit=self._limits.read_timeout, memory_bytes=self._limits.read_memory_bytes)
-        except OSError as error:
-            # Not the fault of the mail: no attempt is counted.
-            raise TransientError(f"no process can be had to read a suspect mail in: {error.strerror}") from error
-
-    async def _read(self, mail: ClaimedMail) -> ReadMail | None:
-        """The mail as read; None when that failed, which is then settled. A thread that does not come back is left to
-        itself: nothing can end it, but the next attempt is made in a process that can be ended.
-        """
-        now = self._clock.now()
-        limit = self._limits.read_timeout.total_seconds()
-        try:
-            async with asyncio.timeout(limit):
-                return await self._thread.run(lambda: self._reader.read(mail, now=now))
-        except TimeoutError as error:
-            self._thread.abandon()
-            self._thread = self._offload("reader")
-            error.add_note(f"reading it takes longer than {limit:g} s")
-            await self._failed(mail, error)
-        except Exception as error:  # noqa: BLE001 - rule 1 of the loops
-            await self._failed(mail, error)
-        return None
 
     async def _handle(self, batch: list[ReadMail]) -> None:
         await self._handler.handle(batch)
@@ -234,7 +264,4 @@ class InboxWorker:
 
 def _words(error: Exception) -> str:
     """What an operator is told: our own words where we have any."""
-    if isinstance(error, PermanentError):
-        return str(error)
-    notes = getattr(error, "__notes__", ())
-    return "; ".join(notes) or repr(error)
+    return str(error) if isinstance(error, PermanentError | NotRead | ReadingLost) else repr(error)

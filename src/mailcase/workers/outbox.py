@@ -54,6 +54,8 @@ class OutboxWorker:
         self._wakes = wakes
         self._limits = limits
         self._pauses = Pauses(wakes)
+        #: Saves what became of the last attempt.
+        self._settling: asyncio.Task[None] | None = None
         #: Claimed and not begun.
         self._in_hand: tuple[ClaimedOutgoing, ...] = ()
         #: The time up to which the last claim looked.
@@ -94,11 +96,14 @@ class OutboxWorker:
                 mail, *rest = self._in_hand
                 self._in_hand = tuple(rest)
                 await self._send(session, self._redirected(mail))
+            await self._settled()
             await self._give_back()
         except (asyncio.CancelledError, StoreUnavailable):
             with contextlib.suppress(StoreUnavailable):
                 await self._give_back()
             raise
+        finally:
+            await self._settled()
         return bool(claimed)
 
     async def _give_back(self) -> None:
@@ -122,6 +127,9 @@ class OutboxWorker:
     async def _send(self, session: OutletSession, mail: ClaimedOutgoing) -> None:
         """One attempt, journaled just before DATA and settled whatever happens to the store meanwhile.
 
+        It is settled while the next mail is offered to the server, and before that one is journaled: a connection never
+        has two attempts whose end is not kept.
+
         Raises:
             StoreUnavailable: the attempt could not be journaled, and the mail was given back untried.
         """
@@ -129,6 +137,7 @@ class OutboxWorker:
         store_failures: list[StoreUnavailable] = []
 
         async def journal(delivery_ids: Sequence[DeliveryId]) -> None:
+            await self._settled()
             try:
                 await self._store.journal(delivery_ids, now=self._clock.now())
             except StoreUnavailable as error:
@@ -141,9 +150,16 @@ class OutboxWorker:
         except Exception as error:
             log.exception("send_failed", outgoing_id=mail.id)
             attempts = _broken_off(mail, begun, error)
-        await self._settle(mail, attempts)
+        await self._settled()
+        self._settling = asyncio.create_task(self._settle(mail, attempts))
         if store_failures:
             raise store_failures[0]
+
+    async def _settled(self) -> None:
+        """Returns when the last attempt is settled."""
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            await settling
 
     async def _settle(self, mail: ClaimedOutgoing, attempts: Sequence[Attempt]) -> None:
         """Saves what became of the attempts. Nobody else knows it: it is kept until the store takes it, or, when the
