@@ -17,10 +17,10 @@ from typing import BinaryIO
 PREFIX_BYTES = 4
 
 
-def framed(value: object) -> bytes:
-    """One frame."""
+def framed(value: object) -> tuple[bytes, bytes]:
+    """One frame: its length, and the pickle."""
     content = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    return len(content).to_bytes(PREFIX_BYTES) + content
+    return len(content).to_bytes(PREFIX_BYTES), content
 
 
 def main(memory_bytes: int, limit_seconds: float) -> None:
@@ -50,8 +50,8 @@ def _next_frame(source: BinaryIO) -> bytes:
     return source.read(length)
 
 
-def _send(target: BinaryIO, frame: bytes) -> None:
-    target.write(frame)
+def _send(target: BinaryIO, frame: tuple[bytes, bytes]) -> None:
+    target.writelines(frame)
     target.flush()
 
 

@@ -25,7 +25,7 @@ from mailcase.store.rows.inbox import ClaimedMail
 
 #: A machine under load may take its time to start an interpreter; no mail is to blame for that.
 START_SECONDS = 60.0
-#: Read ahead of the event loop.
+#: Read ahead of the event loop, and given to it at a time.
 _BUFFER_BYTES = 1024 * 1024
 
 
@@ -141,9 +141,15 @@ class _Child:
     async def send(self, values: Sequence[object]) -> None:
         """Returns when all but the last buffer are with the process. Raises OSError when it is gone."""
         stdin = self._process.stdin
-        if stdin is not None:
-            stdin.write(b"".join(framed(value) for value in values))
-            await stdin.drain()
+        if stdin is None:
+            return
+        for value in values:
+            prefix, content = framed(value)
+            stdin.write(prefix)
+            # In pieces: what the pipe does not take at once is copied.
+            for start in range(0, len(content), _BUFFER_BYTES):
+                stdin.write(memoryview(content)[start : start + _BUFFER_BYTES])
+                await stdin.drain()
 
     async def receive(self) -> ReadMail | str:
         """The next answer. Raises EOFError when there is none, UnpicklingError when it is none."""
