@@ -1,5 +1,5 @@
 """Mail is read in a process of its own, which is kept: what kills it, hangs in it or fills its memory harms only the
-one mail that it was reading (DESIGN 8, Poison; ADR 0011).
+one mail that it was reading (docs/decisions/0012).
 
 A thread would not do: a regular expression that runs away, or a crash in a C library, takes the whole daemon with it.
 And while that process reads, this one has the interpreter for itself.
