@@ -115,7 +115,7 @@ async def test_what_a_server_lies_about_is_taken_once_it_tells_the_truth(
 async def test_a_server_that_never_tells_the_truth_gets_no_row_and_no_acknowledgement(
     watched: Watched, secret: Path, lie: str
 ) -> None:
-    """R9: and what could have been answered stays open (DESIGN 8, Windows)."""
+    """R9: and what could have been answered stays open (docs/decisions/0002)."""
     with ScriptedImap({"UID FETCH": bodies(always(LIES[lie]))}) as server:
         watched.watch(impatient(server.moving_source(secret)))
         await until(lambda: fetches_of_mail(server) >= 2)

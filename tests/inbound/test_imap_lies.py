@@ -157,7 +157,7 @@ class TestWatching:
     async def test_a_mail_without_content_is_asked_for_again_and_holds_back_what_is_read_through(
         self, watched: Watched, secret: Path
     ) -> None:
-        """I6, DESIGN 8 Windows."""
+        """I6, docs/decisions/0002."""
         nil = b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK done\r\n"
         answer = bodies(in_turn(nil, fetched(7) + b"{tag} OK done\r\n"))
         with ScriptedImap({"UID FETCH": answer}) as server:

@@ -244,7 +244,7 @@ class TestTaking:
 
 
 class TestReadThrough:
-    """DESIGN 8, Windows."""
+    """docs/decisions/0002."""
 
     async def test_it_is_the_instant_before_a_complete_look_less_the_tolerance(
         self, imap_server: ImapServer, folder: str, watched: Watched

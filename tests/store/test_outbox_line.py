@@ -1,4 +1,4 @@
-"""Whatever happens to the mails of a case, a recipient gets them in order (DESIGN 8, Outgoing mail)."""
+"""Whatever happens to the mails of a case, a recipient gets them in order (docs/mail.md, "Sending")."""
 
 from __future__ import annotations
 

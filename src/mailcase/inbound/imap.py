@@ -1,7 +1,7 @@
 """A synchronous session with one IMAP server; the only file that knows imap-tools.
 
 Of the library we use logging in and folders. Reading and acknowledging go through its raw client, because its own calls
-expunge other people's mail, mark as read, and take a mail without content for a mail (FACTS I2-I6).
+expunge other people's mail, mark as read, and take a mail without content for a mail (I2 to I6).
 Every call blocks, belongs on the thread of its owner, and is given its deadline by the loop, which cuts the connection
 with `shut`.
 """

@@ -196,7 +196,7 @@ class ImapWatcher:
         )
 
     async def _looked(self, look: Look) -> None:
-        """Says how far all mail is read; only of a complete look (DESIGN 8, Windows)."""
+        """Says how far all mail is read; only of a complete look (docs/decisions/0002)."""
         state = await self._state()
         error = self._unread_error(look)
         if error is None:
