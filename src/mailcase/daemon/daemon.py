@@ -16,6 +16,12 @@ from datetime import timedelta
 from mailcase.clock import Clock
 from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
+from mailcase.daemon.pulse import Pulse
+from mailcase.daemon.reload import RELOAD, Reload
+from mailcase.daemon.service_manager import ServiceManager
+from mailcase.daemon.shift import Crew, Shift
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import RESTART_PAUSE, Watcher, Watching
 from mailcase.errors import StoreUnavailable
 from mailcase.handlers.refresh import refresh_deadlines
 from mailcase.inbound.control import ControlServer, Request, Response
@@ -23,15 +29,9 @@ from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.pulse import Pulse
-from mailcase.reload import RELOAD, Reload
-from mailcase.service_manager import ServiceManager
-from mailcase.shift import Crew, Shift
 from mailcase.store.port import Store
-from mailcase.tasks import OwnTasks
 from mailcase.vitals import Vitals
 from mailcase.wakes import first_of
-from mailcase.watching import RESTART_PAUSE, Watcher, Watching
 
 log = get_logger()
 

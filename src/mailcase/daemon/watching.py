@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Protocol
 
 from mailcase.core.case import MailboxName
+from mailcase.daemon.tasks import OwnTasks
 from mailcase.log import get_logger
-from mailcase.tasks import OwnTasks
 
 log = get_logger()
 

@@ -15,18 +15,18 @@ from collections.abc import Callable, Sequence
 from mailcase.clock import Clock
 from mailcase.config.changes import changed_parts, restart_problems
 from mailcase.config.settings import Settings
+from mailcase.daemon.service_manager import ServiceManager
+from mailcase.daemon.shift import Crew, Shift
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import Watching
 from mailcase.errors import ConfigError, StoreUnavailable
 from mailcase.handlers.refresh import refresh_deadlines, refuse_lost_processes
 from mailcase.inbound.control import Request, Response, refusal
 from mailcase.inbound.protocol import Exit, Json
 from mailcase.log import get_logger
 from mailcase.offload import Offload
-from mailcase.service_manager import ServiceManager
-from mailcase.shift import Crew, Shift
 from mailcase.store.port import Store
-from mailcase.tasks import OwnTasks
 from mailcase.vitals import Vitals
-from mailcase.watching import Watching
 from mailcase.workers.pauses import Pauses
 
 log = get_logger()

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from mailcase.clock import JUMP_SECONDS, RECHECK_SECONDS, Clock
+from mailcase.daemon.service_manager import ServiceManager
 from mailcase.log import get_logger
-from mailcase.service_manager import ServiceManager
 
 log = get_logger()
 

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import WatcherPlan
 from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.inbound.control import Request, Response
 from mailcase.inbound.progress import Progress
 from mailcase.inbound.protocol import Answer
-from mailcase.tasks import OwnTasks
 from mailcase.wakes import Wakes
-from mailcase.watching import WatcherPlan
 
 
 class Loop(Protocol):
