@@ -20,9 +20,9 @@ config    what the operator wrote
 app       wires all of it
 
 Time comes in by `workers.due` and `handlers.tick`. The other modules here serve everybody: `clock` and `entropy` are
-the only sources of time and chance, `offload` the only way to block, `wakes` what one loop tells another, `vitals` what
-a daemon tells the desk of itself, `keyring` the keys that sign, `private_file` how secrets are written, `safe_text` how
-text from outside is shown.
+the only sources of time and chance, `offload` the only way to block; `wakes` is how loops wait and wake each other,
+`backoff` how long to leave alone what fails, `vitals` what a daemon tells the desk of itself, `keyring` the keys that
+sign, `private_file` how secrets are written, `safe_text` how text from outside is shown.
 """
 
 __version__ = "0.1.0"

@@ -31,7 +31,7 @@ from mailcase.log import get_logger
 from mailcase.offload import Offload
 from mailcase.store.port import Store
 from mailcase.vitals import Vitals
-from mailcase.wakes import first_of
+from mailcase.wakes import any_set, first_of
 
 log = get_logger()
 
@@ -103,7 +103,7 @@ class Daemon:
         try:
             await self._begin()
             self._tell_started()
-            await _either(stop, self._tasks.has_failed)
+            await any_set(stop, self._tasks.has_failed)
         finally:
             await self._end()
         if self._tasks.failures:
@@ -212,12 +212,3 @@ class Daemon:
         for failure in await asyncio.gather(*endings, return_exceptions=True):
             if isinstance(failure, BaseException):
                 log.error("stop_failed", error=repr(failure), exc_info=failure)
-
-
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in (one, other)]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for future in waiting:
-            future.cancel()
