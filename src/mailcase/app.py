@@ -21,6 +21,7 @@ from mailcase.core.case import MailboxName
 from mailcase.daemon.daemon import Daemon, ListenerPart
 from mailcase.daemon.service_manager import Nobody, ServiceManager
 from mailcase.daemon.shift import Crew
+from mailcase.daemon.surroundings import Renewal, Surroundings
 from mailcase.daemon.watching import WatcherPlan
 from mailcase.desk.desk import Desk
 from mailcase.entropy import Entropy, SystemEntropy
@@ -174,16 +175,20 @@ class App:
         """
         listeners = self._listeners()
         return Daemon(
-            store=self.store,
-            clock=self.world.clock,
-            manager=manager or Nobody(),
-            offload=self.world.offload,
-            vitals=self._ground.vitals,
+            Surroundings(
+                store=self.store,
+                clock=self.world.clock,
+                manager=manager or Nobody(),
+                offload=self.world.offload,
+                vitals=self._ground.vitals,
+            ),
             listeners=listeners,
             crew=self.crew(),
-            next_crew=self._next_crew,
-            reread=reread or partial(_reread, self.settings.file),
-            on_settings=on_settings,
+            renewal=Renewal(
+                reread=reread or partial(_reread, self.settings.file),
+                next_crew=self._next_crew,
+                on_settings=on_settings,
+            ),
         )
 
     def crew(self) -> Crew:
