@@ -4,7 +4,7 @@ early, and nobody is asked in a loop (I6-I10, R7-R10, R19).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -38,18 +38,6 @@ TRUTH = fetched(7) + OK
 OTHER = RAW.replace(b"smokes", b"burns!")
 #: Of a watcher that is to be seen waiting.
 FIRST_PAUSE = timedelta(seconds=0.05)
-
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    watched = await Watched.open(tmp_path / "state" / "mailcase.db")
-    yield watched
-    await watched.close()
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    return tmp_path / "secret"
 
 
 def impatient(source: ImapSource) -> ImapSource:
