@@ -223,7 +223,7 @@ async def test_a_claim_that_is_cancelled_is_given_back_with_its_attempts(tmp_pat
 
 
 async def test_a_mail_whose_attempts_never_finished_is_parked_without_being_read(tmp_path: Path) -> None:
-    """Each attempt was counted before the work, so a daemon that died of the mail knows it (DESIGN 3)."""
+    """Each attempt was counted before the work, so a daemon that died of the mail knows it (L6)."""
     async with bench(tmp_path) as here:
         await here.accepts(1)
         for _ in range(here.app.settings.limits.attempts):

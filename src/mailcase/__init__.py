@@ -11,11 +11,18 @@ The path of a mail, station by station:
 7. store     case, timeline, outgoing mail and the mail's outcome: one commit.
 8. workers   `outbox` journals and sends by `outbound.relay`; `handlers.delivery` settles.
 
-What a mail server is shown, password or access token, comes from `login`. Time comes in by `workers.due` and
-`handlers.tick`, people by `cli`, `inbound.control` and `desk`. `app` wires all of it, `daemon` starts and stops it,
-`config` is what the operator wrote. What works under one configuration is a `shift`; `reload` puts the next in its
-place, `watching` keeps the mailboxes' watchers, `tasks` lets no part end in silence, and `pulse` tells the
-`service_manager` that the loop lives.
+Beside the path:
+
+login     what a mail server is shown: password or access token
+desk      what people ask and do, from `cli` over the socket of `inbound.control`
+daemon    what runs at the same time: its start and stop, and a new configuration while it runs
+config    what the operator wrote
+app       wires all of it
+
+Time comes in by `workers.due` and `handlers.tick`. The other modules here serve everybody: `clock` and `entropy` are
+the only sources of time and chance, `offload` the only way to block; `wakes` is how loops wait and wake each other,
+`backoff` how long to leave alone what fails, `vitals` what a daemon tells the desk of itself, `keyring` the keys that
+sign, `private_file` how secrets are written, `safe_text` how text from outside is shown.
 """
 
 __version__ = "0.1.0"

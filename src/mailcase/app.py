@@ -18,7 +18,11 @@ from mailcase.clock import Clock, SystemClock
 from mailcase.config.reader import load
 from mailcase.config.settings import ImapSource, Limits, ListenerSource, MailboxSettings, MaildirRelay, Settings
 from mailcase.core.case import MailboxName
-from mailcase.daemon import Daemon, ListenerPart
+from mailcase.daemon.daemon import Daemon, ListenerPart
+from mailcase.daemon.service_manager import Nobody, ServiceManager
+from mailcase.daemon.shift import Crew
+from mailcase.daemon.surroundings import Renewal, Surroundings
+from mailcase.daemon.watching import WatcherPlan
 from mailcase.desk.desk import Desk
 from mailcase.entropy import Entropy, SystemEntropy
 from mailcase.errors import ConfigError
@@ -47,14 +51,11 @@ from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.outbound.port import Outlet
 from mailcase.outbound.relay import SmtpRelay
 from mailcase.outbound.template_check import template_problems
-from mailcase.service_manager import Nobody, ServiceManager
-from mailcase.shift import Crew
 from mailcase.store.lock import StoreBusy, StoreLock
 from mailcase.store.port import Hook, Store
 from mailcase.store.sqlite import SqliteStore
 from mailcase.vitals import Vitals
 from mailcase.wakes import Wakes
-from mailcase.watching import WatcherPlan
 from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker, Reads
 from mailcase.workers.logins import LoginWorker
@@ -179,16 +180,20 @@ class App:
         """
         listeners = self._listeners()
         return Daemon(
-            store=self.store,
-            clock=self.world.clock,
-            manager=manager or Nobody(),
-            offload=self.world.offload,
-            vitals=self._ground.vitals,
+            Surroundings(
+                store=self.store,
+                clock=self.world.clock,
+                manager=manager or Nobody(),
+                offload=self.world.offload,
+                vitals=self._ground.vitals,
+            ),
             listeners=listeners,
             crew=self.crew(),
-            next_crew=self._next_crew,
-            reread=reread or partial(_reread, self.settings.file),
-            on_settings=on_settings,
+            renewal=Renewal(
+                reread=reread or partial(_reread, self.settings.file),
+                next_crew=self._next_crew,
+                on_settings=on_settings,
+            ),
         )
 
     def crew(self) -> Crew:

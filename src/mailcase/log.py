@@ -64,7 +64,7 @@ def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
-    # aiosmtpd logs every command at INFO and every line of DATA at DEBUG (FACTS 1.1).
+    # aiosmtpd logs every command at INFO and every line of DATA at DEBUG.
     logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 

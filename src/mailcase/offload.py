@@ -1,7 +1,7 @@
 """Blocking work of one owner, on a daemon thread of its own.
 
 Not a ThreadPoolExecutor: the interpreter waits at exit for the threads of a pool, so that one hung connection would
-keep the whole program from ending, and a pool has fewer threads than we may have mailboxes (FACTS I11).
+keep the whole program from ending, and a pool has fewer threads than we may have mailboxes (I11).
 """
 
 from __future__ import annotations

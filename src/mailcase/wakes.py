@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from mailcase.clock import Clock
 
@@ -52,15 +54,30 @@ class Wakes:
 
 
 async def first_of(*events: asyncio.Event, clock: Clock, until: datetime) -> None:
-    """Returns when one of the events is set or the time has come, whichever is first."""
-    if any(event.is_set() for event in events):
-        return
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    waiting_for_time = asyncio.ensure_future(clock.sleep_until(until))
+    """Returns when one of the events is set or the time has come by this clock, whichever is first."""
+    if not any(event.is_set() for event in events):
+        await _first_done(*(event.wait() for event in events), clock.sleep_until(until))
+
+
+async def any_set(*events: asyncio.Event) -> None:
+    """Returns when one of the events is set."""
+    await _first_done(*(event.wait() for event in events))
+
+
+async def set_within(event: asyncio.Event, limit: timedelta) -> bool:
+    """Whether the event is set before so much real time has gone by; returns as soon as it is."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit.total_seconds()):
+            await event.wait()
+    return event.is_set()
+
+
+async def _first_done(*waits: Coroutine[Any, Any, object]) -> None:
+    waiting = [asyncio.ensure_future(wait) for wait in waits]
     try:
-        await asyncio.wait({*waiting, waiting_for_time}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for future in (*waiting, waiting_for_time):
+        for future in waiting:
             future.cancel()
 
 

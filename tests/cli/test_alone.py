@@ -1,4 +1,4 @@
-"""The shell without a daemon: the same operations in its own process, under the store's lock (DESIGN 8)."""
+"""The shell without a daemon: the same operations in its own process, under the store's lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which moments matter next, and what a tick makes of them (DESIGN 1.3, 1.4; T20, T28, SL-15, SL-17)."""
+"""Which moments matter next, and what a tick makes of them (docs/decisions/0001, 0002; T20, T28, SL-15, SL-17)."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_draft_resolved_and_closed_have_no_due_deadlines() -> None:
 
 
 def test_the_end_of_the_window_waits_for_the_mail() -> None:
-    """DESIGN 1.4."""
+    """docs/decisions/0002."""
     desk = resolved()
     end = START.astimezone(ZoneInfo("Europe/Paris")) + 5 * DAY
     desk.now += 6 * DAY
@@ -158,7 +158,7 @@ def test_the_end_of_the_window_waits_for_the_mail() -> None:
 
 
 def test_an_answer_inside_the_window_counts_however_late_it_is_read() -> None:
-    """T26, DESIGN 1.4: the mailbox was out of reach across the end of the window."""
+    """T26: the mailbox was out of reach across the end of the window."""
     desk = resolved()
     desk.now += 7 * DAY
     desk.tick(read_through_at=START + 4 * DAY)
@@ -169,7 +169,7 @@ def test_an_answer_inside_the_window_counts_however_late_it_is_read() -> None:
 
 
 def test_the_window_ends_at_the_same_local_time_over_a_clock_change() -> None:
-    """DESIGN 8, Windows."""
+    """docs/decisions/0002."""
     desk = in_progress()
     desk.now = datetime(2026, 3, 27, 9, tzinfo=UTC)
 

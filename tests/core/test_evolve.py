@@ -114,7 +114,7 @@ def test_t31_failed_mail_of_a_draft_or_closed_case_is_nothing_to_the_case(desk: 
 
 
 def test_t31_a_mail_of_unknown_fate_is_nothing_to_a_resolved_case() -> None:
-    """DESIGN 8, Outgoing mail: recorded on the mail only."""
+    """T31: recorded on the mail only."""
     desk = resolved()
     before = desk.case
 

@@ -234,7 +234,7 @@ def test_as_11_a_released_draft_is_found_in_its_queue() -> None:
 
 @pytest.mark.parametrize("desk", [waiting(HOLD), resolved()], ids=["waiting", "resolved"])
 def test_as_11_a_resting_case_loses_its_owner(desk: Desk) -> None:
-    """DESIGN 8: release clears likewise; the queue keeps it in sight."""
+    """AS-11: release clears likewise; the queue keeps it in sight."""
     desk.do(Release)
 
     assert who(desk.case) == holder(queue=True)
@@ -243,7 +243,7 @@ def test_as_11_a_resting_case_loses_its_owner(desk: Desk) -> None:
 
 @pytest.mark.parametrize("desk", [waiting(INFO), resolved()], ids=["waiting", "resolved"])
 def test_a_resting_case_is_given_to_its_next_owner(desk: Desk) -> None:
-    """DESIGN 8."""
+    """AS-11."""
     desk.do(Assign, person=BOB)
 
     assert who(desk.case) == holder(None, BOB)

@@ -168,7 +168,7 @@ def test_whatever_happens_the_invariants_hold_and_the_timeline_is_the_case(
 @settings(max_examples=100, deadline=None)
 @given(processes, lives)
 def test_a_replay_needs_no_process(process: Process, steps: list[Any]) -> None:
-    """DESIGN 8, Replay: however the process file has changed in between, the timeline gives the stored case."""
+    """However the process file has changed in between, the timeline gives the stored case."""
     desk = Desk(process)
     desk.open_from_mail()
     live(desk, steps)

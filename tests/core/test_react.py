@@ -374,7 +374,6 @@ def test_what_the_process_switched_off_is_not_sent() -> None:
 
 
 def test_the_defaults_tell_agents_everything_and_the_requester_three_things() -> None:
-    """DESIGN 8."""
     assert set(Notice) - DEFAULT_NOTICES == {Notice.REOPENED, Notice.CLOSED, Notice.CANCELLED}
 
 

@@ -203,7 +203,7 @@ def test_a_timeline_that_does_not_say_what_was_hidden_gives_the_nearest_due_date
 
 
 def test_with_a_calendar_the_wait_is_measured_in_working_time() -> None:
-    """SL-5, DESIGN 8: from Friday 15:00 with 4 of 6 working hours left, over the weekend, to Tuesday 10:00."""
+    """SL-5: from Friday 15:00 with 4 of 6 working hours left, over the weekend, to Tuesday 10:00."""
     desk = mailed(with_due(rule(6, SpanUnit.WORKING_HOURS, add_wait_time=True)))
     desk.now = paris("2026-03-06 15:00")
     desk.do(SetDue, due_at=paris("2026-03-09 11:00"))

@@ -24,7 +24,7 @@ from mailcase.app import World, open_app
 from mailcase.clock import Clock, SystemClock
 from mailcase.config.reader import load
 from mailcase.config.settings import ImapSource, Settings
-from mailcase.daemon import Daemon
+from mailcase.daemon.daemon import Daemon
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.inbound.imap import Acknowledged, ImapSession
 from mailcase.login.logins import Credentials

@@ -1,4 +1,4 @@
-"""What the peers know of a daemon, written down by themselves: the evidence for the judge (FACTS 2.4)."""
+"""What the peers know of a daemon, written down by themselves: the evidence for the judge."""
 
 from __future__ import annotations
 

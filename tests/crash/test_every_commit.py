@@ -1,6 +1,6 @@
 """`kill -9` before and after every commit of the path, then a start: nothing is lost and nothing is there twice.
 
-R1 to R4: C1 to C5 and the journal (DESIGN 3), and the commits of commands and of time.
+R1 to R4: C1 to C5 and the journal (docs/decisions/0014), and the commits of commands and of time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A mail that kills the daemon: it is known by its attempts, which were counted before the work (R6, DESIGN 3)."""
+"""A mail that kills the daemon: it is known by its attempts, which were counted before the work (R6, L6)."""
 
 from __future__ import annotations
 

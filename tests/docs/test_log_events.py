@@ -45,7 +45,6 @@ def test_no_key_is_for_text_of_mail_or_for_secrets() -> None:
 
 
 def test_every_mail_ends_in_one_line_with_the_keys_that_are_promised() -> None:
-    """interfaces.md."""
     assert {"mail_id", "mailbox", "outcome", "reason", "cases", "duration_ms"} <= LOGGED["mail_handled"].keys
 
 

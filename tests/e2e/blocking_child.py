@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mailcase.app import open_app
 from mailcase.config.reader import load
-from mailcase.service_manager import service_manager
+from mailcase.daemon.service_manager import service_manager
 
 
 def block() -> None:

@@ -22,10 +22,10 @@ from mailcase.app import App, World, open_app
 from mailcase.clock import SteppedClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Limits, Settings
-from mailcase.daemon import Daemon
+from mailcase.daemon.daemon import Daemon
+from mailcase.daemon.service_manager import ServiceManager
 from mailcase.inbound.control import answered
 from mailcase.inbound.protocol import Json, Request, Response
-from mailcase.service_manager import ServiceManager
 from mailcase.store.rows.inbox import MailFilter, MailRow
 
 #: Monday, 10:00 in Paris.

@@ -103,7 +103,7 @@ async def test_a_clock_that_jumps_makes_nothing_fire_twice_and_sends_nothing_twi
 async def test_a_window_ends_at_the_same_local_time_across_a_change_of_summer_time(
     tmp_path: Path, resolved_at: datetime, ends_at: datetime
 ) -> None:
-    """DESIGN 8, Windows."""
+    """docs/decisions/0002."""
     async with house(tmp_path) as (here, _sink):
         here.clock.step_to(resolved_at)
         await taken_case(here)

@@ -199,7 +199,7 @@ async def interrupted(settings: Settings) -> None:
 async def test_a_mail_interrupted_by_a_crash_is_left_to_people_unless_the_operator_wants_it_sent_again(
     tmp_path: Path, *, resends: bool, copies_count: int, flags: list[str]
 ) -> None:
-    """DESIGN 8, Outgoing mail; T9."""
+    """L32, T9."""
     await interrupted(settings_in(tmp_path))
     async with SmtpSink() as sink:
         settings = settings_in(tmp_path, relay_port=sink.port, limits=Limits(resend_unknown=resends))

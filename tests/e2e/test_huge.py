@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.house import MARIE, SUPPORT, House, house, mail_text
 
 MIB = 1024 * 1024
-#: FACTS: no mail may cost more (S10); here the client that sends it lives in the same process.
+#: No mail may cost more (S10); here the client that sends it lives in the same process.
 MEMORY_BYTES = 150 * MIB
 HEAD = f"Message-ID: <1@customer.example>\nFrom: {MARIE}\nTo: {SUPPORT}\nSubject: huge\n"
 

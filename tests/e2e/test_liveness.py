@@ -15,7 +15,7 @@ from tests.servers.eventually import eventually
 from tests.servers.notify_socket import NotifySocket
 
 from mailcase.clock import SteppedClock
-from mailcase.tasks import EndedEarly
+from mailcase.daemon.tasks import EndedEarly
 
 CHILD = Path(__file__).with_name("blocking_child.py")
 

@@ -1,4 +1,4 @@
-"""A mail that cannot be handled is parked with its bytes and the reason; its neighbours are not (R6, L5, DESIGN 8)."""
+"""A mail that cannot be handled is parked with its bytes and the reason; its neighbours are not (R6, L5)."""
 
 from __future__ import annotations
 

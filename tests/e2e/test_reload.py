@@ -21,11 +21,11 @@ from tests.servers.smtp_sink import SmtpSink
 from mailcase.app import World
 from mailcase.clock import Clock, SteppedClock, SystemClock
 from mailcase.config.settings import Limits, Settings
+from mailcase.daemon.service_manager import Systemd
 from mailcase.handlers.read import Reader, ReadMail
 from mailcase.inbound.protocol import Exit, Response
 from mailcase.login.logins import Credentials
 from mailcase.outbound.port import Attempt, BeforeData, Outlet, OutletSession
-from mailcase.service_manager import Systemd
 from mailcase.store.rows.inbox import ClaimedMail
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId
 
@@ -89,7 +89,6 @@ async def refused_recipient(here: House, recipient: str) -> int:
 
 
 async def test_the_deadlines_of_open_cases_are_those_of_the_changed_process(tmp_path: Path) -> None:
-    """DESIGN 8, Replay."""
     async with house(tmp_path) as (here, _sink):
         rewrite(tmp_path, ("    queue: support\n", "    queue: support\n    due: {add: 5 days}\n"))
         await reloaded(here)

@@ -1,4 +1,4 @@
-"""A feedback window closes only when the mail has been read past its end (DESIGN 1.4; T26, T28)."""
+"""A feedback window closes only when the mail has been read past its end (docs/decisions/0002; T26, T28)."""
 
 from __future__ import annotations
 

@@ -9,17 +9,6 @@ from pathlib import Path
 import pytest
 from tests.handlers.office import SETTINGS, Office, OfficeOf, open_office
 
-from mailcase.clock import SystemClock
-from mailcase.store import migrate
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated store to copy: migrating one for every test would take most of their time."""
-    path = tmp_path_factory.mktemp("template") / "mailcase.db"
-    migrate.upgrade(path, now=SystemClock().now())
-    return path
-
 
 @pytest.fixture
 async def office_of(tmp_path: Path, empty_store: Path) -> AsyncIterator[OfficeOf]:

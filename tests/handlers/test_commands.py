@@ -198,7 +198,7 @@ async def test_T1_T2_a_case_by_hand_is_a_draft_until_it_is_submitted(office: Off
 
 
 async def test_a_case_by_hand_and_its_first_note_are_one_commit(office: Office) -> None:
-    """DESIGN 1.6: nothing is left half made."""
+    """R5: nothing is left half made."""
     await office.does("case.new", process="enquiry", subject="By phone", requester=MARIE, text="She called")
 
     timeline = (await office.bundle()).timeline

@@ -1,4 +1,4 @@
-"""What became of our mail, and what the case hears of it (T9, T9p, T31; DESIGN 8, Outgoing mail)."""
+"""What became of our mail, and what the case hears of it (T9, T9p, T31)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_T31_mail_refused_for_good_reopens_a_resolved_case(office: Office)
 
 
 async def test_T31_mail_of_unknown_fate_reopens_nothing(office: Office) -> None:
-    """Nor does it stand on the timeline: it is recorded on the mail only (DESIGN 8)."""
+    """Nor does it stand on the timeline: it is recorded on the mail only (T31)."""
     await office.receives(raw_mail())
     await office.resolved()
     before = await office.bundle()

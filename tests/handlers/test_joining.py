@@ -1,4 +1,4 @@
-"""Which case a mail belongs to, and who may join it (DESIGN 5 and 8; L16, L17)."""
+"""Which case a mail belongs to, and who may join it (L16, L17)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_anyone_joins_with_a_valid_signed_address_and_may_come_again(offic
 
 
 async def test_an_agents_address_in_other_hands_inherits_nothing_from_a_closed_case(office: Office) -> None:
-    """DESIGN 8, Who may join: no history for an unconfirmed sender; his case is a stranger's."""
+    """S2: no history for an unconfirmed sender; his case is a stranger's."""
     await acknowledged(office)
     to_ann = (await office.mails_to("ann@example.org"))[0]
     await office.closed()

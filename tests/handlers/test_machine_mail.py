@@ -1,4 +1,4 @@
-"""Auto-replies and delivery reports change nothing but what T31 and T9 say (L22, L33; EM-27...EM-29; DESIGN 8)."""
+"""Auto-replies and delivery reports change nothing but what T31 and T9 say (L22, L33; EM-27...EM-29; 8.12)."""
 
 from __future__ import annotations
 

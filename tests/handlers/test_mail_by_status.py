@@ -303,7 +303,7 @@ async def test_L37_late_mail_that_no_route_takes_is_not_turned_away(office: Offi
     assert ("route", "the process of the closed case: enquiry") in rules(row)
 
 
-# Windows wait for the mail (DESIGN 1.4)
+# Windows wait for the mail (docs/decisions/0002)
 
 
 async def test_a_mail_that_arrived_inside_the_window_reopens_however_late_it_is_read(office: Office) -> None:
@@ -389,7 +389,7 @@ async def test_a_reopening_without_a_continuing_case_has_no_note(office: Office)
 
 
 async def test_a_window_waits_for_mail_that_is_ours_and_not_handled_yet(office: Office) -> None:
-    """DESIGN 1.4: taken in is not judged; a backlog must not close what it answers."""
+    """Taken in is not judged; a backlog must not close what it answers."""
     await office.resolved()
     inside = office.now + timedelta(days=4)
     office.later(days=6)

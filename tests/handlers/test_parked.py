@@ -1,4 +1,4 @@
-"""A mail that cannot be handled is kept with its reason, and no neighbour is kept with it (L5; DESIGN 1.7)."""
+"""A mail that cannot be handled is kept with its reason, and no neighbour is kept with it (L5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At start the deadlines follow the process file as it is now (DESIGN 8, Replay)."""
+"""At start the deadlines follow the process file as it is now (docs/decisions/0001)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One conversation is one case, in whatever order its mails come in (L18, L20; DESIGN 8, Who may join)."""
+"""One conversation is one case, in whatever order its mails come in (L18, L20)."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def threads(draw: st.DrawFn) -> Thread:
 async def test_L18_any_order_of_arrival_gives_the_same_groups(
     empty_store: Path, tmp_path: Path, thread: Thread, in_one_batch: bool
 ) -> None:
-    """A group is the cases joined by `same-thread` links (DESIGN 8)."""
+    """A group is the cases joined by `same-thread` links."""
     shutil.rmtree(tmp_path / "example", ignore_errors=True)
     (tmp_path / "example").mkdir()
     async with open_office(tmp_path / "example", empty_store, SETTINGS) as office:

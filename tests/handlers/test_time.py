@@ -1,4 +1,4 @@
-"""Time has come for a case: each moment is lived through in order, at the moment itself (DESIGN 1.3, 1.4)."""
+"""Time has come for a case: each moment is lived through in order, at the moment itself (docs/decisions/0001)."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ early, and nobody is asked in a loop (I6-I10, R7-R10, R19).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -38,18 +38,6 @@ TRUTH = fetched(7) + OK
 OTHER = RAW.replace(b"smokes", b"burns!")
 #: Of a watcher that is to be seen waiting.
 FIRST_PAUSE = timedelta(seconds=0.05)
-
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    watched = await Watched.open(tmp_path / "state" / "mailcase.db")
-    yield watched
-    await watched.close()
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    return tmp_path / "secret"
 
 
 def impatient(source: ImapSource) -> ImapSource:
@@ -115,7 +103,7 @@ async def test_what_a_server_lies_about_is_taken_once_it_tells_the_truth(
 async def test_a_server_that_never_tells_the_truth_gets_no_row_and_no_acknowledgement(
     watched: Watched, secret: Path, lie: str
 ) -> None:
-    """R9: and what could have been answered stays open (DESIGN 8, Windows)."""
+    """R9: and what could have been answered stays open (docs/decisions/0002)."""
     with ScriptedImap({"UID FETCH": bodies(always(LIES[lie]))}) as server:
         watched.watch(impatient(server.moving_source(secret)))
         await until(lambda: fetches_of_mail(server) >= 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,18 +15,6 @@ from tests.servers.scripted_imap import RAW, ScriptedImap, always, bodies, fetch
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.imap_errors import ImapBroken, ImapUnavailable
 from mailcase.login.errors import LoginRefused
-
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    watched = await Watched.open(tmp_path / "state" / "mailcase.db")
-    yield watched
-    await watched.close()
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    return tmp_path / "secret"
 
 
 class TestFetch:
@@ -157,7 +144,7 @@ class TestWatching:
     async def test_a_mail_without_content_is_asked_for_again_and_holds_back_what_is_read_through(
         self, watched: Watched, secret: Path
     ) -> None:
-        """I6, DESIGN 8 Windows."""
+        """I6, docs/decisions/0002."""
         nil = b"* 1 FETCH (UID 7 BODY[] NIL)\r\n{tag} OK done\r\n"
         answer = bodies(in_turn(nil, fetched(7) + b"{tag} OK done\r\n"))
         with ScriptedImap({"UID FETCH": answer}) as server:

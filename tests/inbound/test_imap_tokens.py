@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,13 +40,6 @@ WHY = base64.b64encode(b'{"status":"401","schemes":"bearer","scope":"mail"}')
 @pytest.fixture
 def credentials(token_server: LocalTokenServer, tmp_path: Path) -> TokenCredentials:
     return credentials_of(token_server.client(tmp_path), tmp_path)
-
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    watched = await Watched.open(tmp_path / "store.db")
-    yield watched
-    await watched.close()
 
 
 @pytest.mark.dovecot

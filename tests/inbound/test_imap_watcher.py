@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.inbound.watched import DESK, QUICK, Died, Watched
+from tests.inbound.watched import DESK, QUICK, Died, OpenWatched, Watched
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.imap_servers import Dovecot, ImapServer, free_port
 
@@ -18,40 +16,15 @@ from mailcase.clock import SystemClock
 from mailcase.config.settings import AfterTaking, Limits
 from mailcase.core.case import MailboxName
 from mailcase.inbound.imap import DONE_KEYWORD
-from mailcase.store.port import Hook, Point
+from mailcase.store.port import Point
 from mailcase.store.rows.inbox import Outcome
 
-OpenWatched = Callable[..., Awaitable[Watched]]
 OTHER = MailboxName("other")
 
 
 def mail(number: int, *, size_bytes: int = 0) -> bytes:
     head = f"From: ann{number}@example.org\r\nMessage-ID: <{number}@example.org>\r\nSubject: {number}\r\n\r\n"
     return head.encode() + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * (size_bytes // 72)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "mailcase.db"
-
-
-@pytest.fixture
-async def open_watched(database: Path) -> AsyncIterator[OpenWatched]:
-    """Lives of the intake on one database, one after the other."""
-    opened: list[Watched] = []
-
-    async def open_it(hook: Hook | None = None) -> Watched:
-        opened.append(await Watched.open(database, hook=hook))
-        return opened[-1]
-
-    yield open_it
-    for watched in opened:
-        await watched.close()
-
-
-@pytest.fixture
-async def watched(open_watched: OpenWatched) -> Watched:
-    return await open_watched()
 
 
 @pytest.fixture
@@ -244,7 +217,7 @@ class TestTaking:
 
 
 class TestReadThrough:
-    """DESIGN 8, Windows."""
+    """docs/decisions/0002."""
 
     async def test_it_is_the_instant_before_a_complete_look_less_the_tolerance(
         self, imap_server: ImapServer, folder: str, watched: Watched

@@ -1,4 +1,4 @@
-"""How far each mailbox has been read, so that windows wait for the mail (DESIGN 1.4 and 8, Windows)."""
+"""How far each mailbox has been read, so that windows wait for the mail (docs/decisions/0002)."""
 
 from __future__ import annotations
 

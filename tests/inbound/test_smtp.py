@@ -1,4 +1,4 @@
-"""Mail that is pushed to us: durable first, acknowledged second (DESIGN 1.5, R1, S12)."""
+"""Mail that is pushed to us: durable first, acknowledged second (L11, R1, S12)."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_an_error_that_nobody_expected_is_451_and_tells_nothing(
 
 
 async def test_a_client_that_repeats_a_mail_changes_nothing(tmp_path: Path) -> None:
-    """L6, DESIGN 1.5: our 250 was lost on the way."""
+    """R2: our 250 was lost on the way."""
     async with desk(tmp_path) as here:
         await (await here.dial()).deliver(RAW, "desk@example.org", "sales@example.org")
         reply = await (await here.dial()).deliver(RAW, "sales@example.org", "desk@example.org")
@@ -345,7 +345,7 @@ async def test_the_log_holds_no_address_and_no_text_of_a_mail(
 
 
 async def test_lmtp_takes_one_recipient_per_mail_and_stays_in_step(tmp_path: Path) -> None:
-    """A2, DESIGN 8: 452 makes the server send the others in a transaction of their own."""
+    """A2: 452 makes the server send the others in a transaction of their own."""
     async with desk(tmp_path, kind=ListenerKind.LMTP) as here:
         client = await here.dial("LHLO mail.example.org")
         await client.say("MAIL FROM:<anna@example.net>")
@@ -412,7 +412,7 @@ async def test_a_port_that_is_taken_is_an_error_for_the_operator(tmp_path: Path)
 
 
 async def test_a_mail_has_arrived_when_a_configured_relay_took_it(tmp_path: Path) -> None:
-    """DESIGN 8, Windows: a mail that was held back while nobody listened is judged by its relay's word."""
+    """A mail that was held back while nobody listened is judged by its relay's word."""
     taken = NOW - timedelta(hours=1)
     line = f"Received: from x by mx.example.org (Postfix) with LMTP; {format_datetime(taken)}\r\n".encode()
     async with desk(tmp_path, relays=("mx.example.org",)) as here:

@@ -165,3 +165,7 @@ class Watched:
 
     async def raws(self, outcome: Outcome | None = None, name: MailboxName = DESK) -> list[bytes | None]:
         return [await self.store.raw(row.id) for row in await self.mails(outcome, name)]
+
+
+#: Opens the watchers of a store; called again, after the store was closed, it finds what was committed.
+OpenWatched = Callable[..., Awaitable[Watched]]

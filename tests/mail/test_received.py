@@ -1,4 +1,4 @@
-"""DESIGN 8, Windows: after a gap, mail is judged by when a configured relay took it."""
+"""After a gap, mail is judged by when a configured relay took it."""
 
 from __future__ import annotations
 

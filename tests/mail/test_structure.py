@@ -63,7 +63,6 @@ def test_a_multipart_without_parts_is_text() -> None:
 
 
 def test_multiparts_below_the_depth_limit_are_kept_unread() -> None:
-    """FACTS 3.3: depth 20."""
     depth = limits.MULTIPART_DEPTH + 5
     raw = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(depth))
 

@@ -247,7 +247,7 @@ def test_ids_are_never_encoded_or_divided(known: list[str]) -> None:
 
 @pytest.mark.parametrize("length", [77, 78, 79, 80, 200, 900])
 def test_a_message_id_of_outlooks_length_stays_whole(length: int) -> None:
-    """FACTS, composing: the standard library would write it as encoded words."""
+    """The standard library would write it as encoded words."""
     long_id = "a" * (length - 10) + "@b.example"
 
     raw = raw_of(letter(in_reply_to=long_id, references=("first@x", long_id, "last@x")))

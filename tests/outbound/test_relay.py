@@ -121,7 +121,7 @@ async def test_the_servers_words_are_kept(verb: str, reply: Reply, state: Delive
 
 
 async def test_a_refused_recipient_does_not_stop_the_others() -> None:
-    """R11, DESIGN 8: several RCPT in one transaction, each settled singly."""
+    """R11: several RCPT in one transaction, each settled singly."""
     journal = Journal()
     async with SmtpSink() as sink, relay_to(sink.port).session() as session:
         sink.refuse("gone@example.org", "550 5.1.1 unknown")

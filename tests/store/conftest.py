@@ -33,7 +33,6 @@ from mailcase.core.case import (
 )
 from mailcase.core.events import CaseOpened, Event, NoteAdded
 from mailcase.core.process import Notice
-from mailcase.store import migrate
 from mailcase.store.port import Hook, Store
 from mailcase.store.rows.cases import SavedCase, Text
 from mailcase.store.rows.changes import Changes
@@ -178,19 +177,11 @@ def samples() -> Samples:
     return Samples()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database to copy: migrating one for every test would take most of their time."""
-    path = tmp_path_factory.mktemp("template") / "mailcase.db"
-    migrate.upgrade(path, now=SystemClock().now())
-    return path
-
-
 @pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Path:
+def database(empty_store: Path, tmp_path: Path) -> Path:
     """The file of this test's store."""
     path = tmp_path / "mailcase.db"
-    shutil.copy(empty_database, path)
+    shutil.copy(empty_store, path)
     return path
 
 

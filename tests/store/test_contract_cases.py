@@ -363,7 +363,7 @@ async def test_the_next_wake_is_the_least_of_each_kind(store: Store, samples: Sa
 
 
 async def test_windows_that_ended_by_the_clock_are_told(store: Store, samples: Samples) -> None:
-    """DESIGN 1.4: held back until the mail was read past their end."""
+    """Held back until the mail was read past their end."""
     await save(store, samples, samples.new_case(1001, window=30))
     await save(store, samples, samples.new_case(1002, window=20))
     await save(store, samples, samples.new_case(1003, window=31))

@@ -46,7 +46,7 @@ async def test_mail_is_kept_byte_for_byte(store: Store, samples: Samples) -> Non
 
 
 async def test_taking_the_same_mail_twice_changes_nothing(store: Store, samples: Samples) -> None:
-    """DESIGN 1.5; within one batch as well."""
+    """Within one batch as well."""
     first, again = await store.accept([samples.mail(1), samples.mail(1)])
     (later,) = await store.accept([replace(samples.mail(1), raw=b"other bytes")])
 
@@ -121,7 +121,7 @@ async def test_the_state_of_a_mailbox_is_replaced(store: Store, samples: Samples
 
 
 async def test_content_is_known_per_mailbox(store: Store, samples: Samples) -> None:
-    """DESIGN 8: UIDVALIDITY changed, or a mail was moved."""
+    """UIDVALIDITY changed, or a mail was moved."""
     await store.accept([samples.mail(1, raw=b"one"), samples.mail(2, raw=b"two")])
     one, two, three = (hashlib.sha256(raw).hexdigest() for raw in (b"one", b"two", b"three"))
 
@@ -177,7 +177,7 @@ async def test_a_claimed_mail_is_not_claimed_again_before_its_lease_ends(store: 
 
 
 async def test_a_mail_that_was_tried_comes_alone(store: Store, samples: Samples) -> None:
-    """DESIGN 8, Poison: no neighbour is parked with it, and the order of arrival is kept."""
+    """L5: no neighbour is parked with it, and the order of arrival is kept."""
     await store.accept([samples.mail(number) for number in (1, 2)])
     claimed = await claim(store, samples)
     await store.release_inbox([claimed[1].id], attempt_counts=True)
@@ -321,7 +321,7 @@ async def test_mails_are_listed_newest_first(store: Store, samples: Samples) -> 
 
 
 async def test_the_oldest_pending_mail_is_found_by_its_arrival_claimed_or_not(store: Store, samples: Samples) -> None:
-    """DESIGN 1.4: windows wait for it."""
+    """Windows wait for it (docs/decisions/0002)."""
     none = await store.oldest_pending_at()
     await store.accept([samples.mail(1, minutes=5), samples.mail(2, minutes=3)])
     await store.claim_inbox(now=samples.at(9), limit_count=1, limit_bytes=1, lease_until=samples.at(20))

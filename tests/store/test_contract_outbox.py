@@ -66,7 +66,7 @@ async def test_mail_is_claimed_oldest_first_and_counted_by_mail(store: Store, sa
 
 
 async def test_a_recipient_of_a_case_is_served_in_order(store: Store, samples: Samples) -> None:
-    """DESIGN 8, Outgoing mail: also while the earlier delivery is claimed or deferred."""
+    """Also while the earlier delivery is claimed or deferred."""
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1001), samples.outgoing(3, 1002))
 
     assert numbers(await claim(store, samples)) == [[10], [30]]
@@ -205,7 +205,7 @@ async def test_a_delivery_given_back_keeps_its_time(store: Store, samples: Sampl
 
 
 async def test_a_start_tells_interrupted_attempts_from_mere_claims(open_store: OpenStore, samples: Samples) -> None:
-    """DESIGN 3: between 9 and C5 one mail may have gone out."""
+    """Between DATA and C5 one mail may have gone out."""
     store = await open_store()
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1002))
     await claim(store, samples)

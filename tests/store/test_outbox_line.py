@@ -1,4 +1,4 @@
-"""Whatever happens to the mails of a case, a recipient gets them in order (DESIGN 8, Outgoing mail)."""
+"""Whatever happens to the mails of a case, a recipient gets them in order (docs/mail.md, "Sending")."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ class Office:
 
 @given(st.lists(MAILS | OTHERS, max_size=30))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_line_is_served_in_order(empty_database: Path, steps: list[Step]) -> None:
+def test_a_line_is_served_in_order(empty_store: Path, steps: list[Step]) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
-        with closing(sqlite3.connect(empty_database)) as blank:
+        with closing(sqlite3.connect(empty_store)) as blank:
             blank.backup(database)
         database.row_factory = sqlite3.Row
         office = Office(database)

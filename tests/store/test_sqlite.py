@@ -80,7 +80,7 @@ async def test_a_store_is_made_with_its_folder_for_its_owner_alone(tmp_path: Pat
 
 
 def test_the_writer_waits_for_the_disk(database: Path) -> None:
-    """FACTS 1.2: `synchronous = NORMAL` loses acknowledged mail when the power goes."""
+    """`synchronous = NORMAL` loses acknowledged mail when the power goes."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
 
@@ -399,7 +399,7 @@ async def test_a_slow_disk_is_logged(database: Path, samples: Samples) -> None:
 
 
 def test_a_process_that_forgets_the_store_ends_all_the_same(database: Path) -> None:
-    """FACTS 1.1: aiosqlite's thread would keep it for ever."""
+    """aiosqlite's thread would keep it for ever."""
     forgetful = """
         import asyncio, sys
         from pathlib import Path

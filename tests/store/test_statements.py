@@ -54,8 +54,8 @@ class Anything(dict[str, object]):
 
 
 @pytest.fixture(scope="module")
-def migrated(empty_database: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(empty_database)) as database:
+def migrated(empty_store: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(empty_store)) as database:
         yield database
 
 

@@ -1,4 +1,4 @@
-"""`mailcase`: the commands, and what an error of ours becomes (exit codes of interfaces.md)."""
+"""`mailcase`: the commands, and what an error of ours becomes (exit codes: docs/commands.md)."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from mailcase.cli.options import Command
 from mailcase.cli.session import Session
 from mailcase.clock import Clock
 from mailcase.config.settings import LogLevel, Settings
+from mailcase.daemon.service_manager import service_manager
 from mailcase.log import get_logger, set_up
-from mailcase.service_manager import service_manager
 
 if TYPE_CHECKING:
-    from mailcase.daemon import Daemon
+    from mailcase.daemon.daemon import Daemon
 
 log = get_logger()
 

@@ -53,7 +53,7 @@ def _long_addresses(document: Document) -> Iterator[Problem]:
 
 
 def default_reply_address(kind: str) -> ReplyAddress:
-    """Plus addressing is known to work where mail is delivered to us, and unproved elsewhere (DESIGN 8, Keys)."""
+    """Plus addressing is known to work where mail is delivered to us, and unproved elsewhere."""
     return ReplyAddress.PLUS if kind in ("smtp", "lmtp") else ReplyAddress.PLAIN
 
 

@@ -35,7 +35,7 @@ class LogLevel(StrEnum):
 
 
 class ReplyAddress(StrEnum):
-    """Where answers to our mail are sent (DESIGN 8, Keys)."""
+    """Where answers to our mail are sent."""
 
     #: Reply-To is the plain address; threading rests on headers and tag.
     PLAIN = "plain"
@@ -168,7 +168,7 @@ class ListenerSource:
     host: str
     #: 0 picks a free port; `Listener.port` tells which.
     port: int
-    #: How long senders keep trying: windows stay open that long after a gap (DESIGN 8).
+    #: How long senders keep trying: windows stay open that long after a gap (docs/decisions/0002).
     sender_retry: timedelta = timedelta(minutes=70)
     #: Names of the mail servers that deliver here, lower case: after a gap, mail is judged by when they took it.
     relays: tuple[str, ...] = ()
@@ -272,7 +272,7 @@ class Limits:
     #: Growing gaps between attempts: the nth comes n * n * this later, until `retry_for` has passed.
     retry_step: timedelta = timedelta(minutes=1)
     retry_for: timedelta = timedelta(days=5)
-    #: An interrupted DATA is sent again (True) or left for the operator (False, the default; DESIGN 3).
+    #: An interrupted DATA is sent again (True) or left for the operator (False, the default).
     resend_unknown: bool = False
     #: Safety net of every loop, beside being woken.
     loop_poll: timedelta = timedelta(seconds=15)

@@ -46,7 +46,7 @@ def take(process: Process, case: Case, person: PersonId) -> Holder:
 
 
 def give(process: Process, case: Case, person: PersonId) -> Holder:
-    """The person gets it from somebody (DESIGN 8): as assignee, or as owner where there is nothing to do now.
+    """The person gets it from somebody: as assignee, or as owner where there is nothing to do now.
 
     A highlighted wait is to be looked at, so the person is its assignee; read, it rests with them as owner.
     """

@@ -72,7 +72,7 @@ class SetToDo(_Asked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assign(_Asked):
-    """T6 and DESIGN 8 "Assign and release in every status"."""
+    """T6; in every status but closed."""
 
     person: PersonId
     note: TextId | None = None
@@ -166,7 +166,7 @@ class ReceiveMail(_Asked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileMail(_Asked):
-    """Machine mail, or an agent's mailed answer: on the record, nothing changes (DESIGN 8, Machine mail)."""
+    """Machine mail, or an agent's mailed answer: on the record, nothing changes (8.12)."""
 
     mail: MailId
     mailbox: MailboxName

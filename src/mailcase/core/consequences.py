@@ -134,7 +134,7 @@ def hand_over(story: Story, command: Assign) -> None:
 
 
 def assign(story: Story, command: Assign) -> None:
-    """DESIGN 8: in every status but closed, and the status stays."""
+    """AS-11: in every status but closed, and the status stays."""
     holder = assignment.give(story.process, story.case, command.person)
     story.hand_to(holder, ASSIGNED_BY_HAND, command.note)
 

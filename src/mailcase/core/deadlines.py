@@ -1,4 +1,4 @@
-"""The moments that matter to a case as it stands (DESIGN 1.3, 1.4).
+"""The moments that matter to a case as it stands (docs/decisions/0001, 0002).
 
 Level-triggered: they follow from the state alone, so none is ever stale, cancelled or lost. A deadline in the past is
 due at once. The store keeps the earliest of each sort as `wake_at` and `window_at`.

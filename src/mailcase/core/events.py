@@ -34,7 +34,7 @@ from mailcase.core.case import (
 class _Happened:
     at: datetime
     by: ActorId
-    #: Id of the rule of spec/behaviour.md that led to it.
+    #: Id of the rule of docs/rules.md that led to it.
     rule: str
 
 

@@ -195,7 +195,7 @@ def is_window_over(_process: Process, case: Case, command: Reopen) -> bool:
 
 
 def came_too_late(_process: Process, case: Case, command: ReceiveMail) -> bool:
-    """T26, ST-23: judged by the arrival, for the mail may have been read much later (DESIGN 1.4)."""
+    """T26, ST-23: judged by the arrival, for the mail may have been read much later (docs/decisions/0002)."""
     return case.feedback_until is not None and command.arrived_at >= case.feedback_until
 
 

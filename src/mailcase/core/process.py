@@ -57,7 +57,7 @@ REQUESTER_NOTICES = frozenset(
     }
 )
 AGENT_NOTICES = frozenset(Notice) - REQUESTER_NOTICES
-#: What is sent when the operator says nothing (DESIGN 8).
+#: What is sent when the operator says nothing (docs/mail.md, "Mail that we write").
 DEFAULT_NOTICES = AGENT_NOTICES | {Notice.ACKNOWLEDGEMENT, Notice.INFORMATION_WANTED, Notice.RESOLVED}
 
 

@@ -1,4 +1,4 @@
-"""What must go out because of what happened (NT-1, NT-2, EM-70, DESIGN 8 "Notices on by default").
+"""What must go out because of what happened (NT-1, NT-2, EM-70).
 
 Nobody is told twice of one event, nor of what they did themselves: each audience gets at most one notice of a
 decision, the most telling one that the process has switched on.

@@ -42,7 +42,7 @@ class Reason(StrEnum):
 class Refused:
     """The command changed nothing."""
 
-    #: The rule of spec/behaviour.md that forbids it.
+    #: The rule of docs/rules.md that forbids it.
     rule: str
     reason: Reason
     #: Those who have the case, or who alone may do this.

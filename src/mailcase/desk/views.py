@@ -1,4 +1,4 @@
-"""The JSON shapes of interfaces.md: keys are always there, null where empty; times are ISO 8601 UTC."""
+"""The JSON shapes of `--json`: keys are always there, null where empty; times are ISO 8601 UTC."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Arrival:
 
     @property
     def is_from_agent(self) -> bool:
-        """Its From is an agent's address or ours; no proof of anything (DESIGN 5)."""
+        """Its From is an agent's address or ours; no proof of anything (S3)."""
         author = self.read.author
         return self.is_from_us or (author is not None and self.book.agent(author.key) is not None)
 
@@ -100,7 +100,7 @@ class Arrival:
     def remember(self, case_id: CaseId, *, address: str, role_of_author: Role, brings_others: bool = True) -> None:
         """What a case that takes the mail keeps of it: the people in it and its place in the thread.
 
-        Several From addresses identify nobody (FACTS S3), so each of them stays unconfirmed. `brings_others` is False
+        Several From addresses identify nobody (S3), so each of them stays unconfirmed. `brings_others` is False
         where the mail joined by evidence that can be guessed: it seats nobody in To and Cc.
         """
         of_author = role_of_author if self.read.author is not None else Role.UNCONFIRMED

@@ -55,7 +55,7 @@ class DeliveryHandler:
 
     async def handle_interrupted(self, row: DeliveryRow) -> None:
         """A mail whose DATA an earlier life of the daemon began may have arrived: its case hears of it, unless the
-        operator wants it sent again (DESIGN 8, Outgoing mail). One that cannot be reported keeps no daemon from
+        operator wants it sent again (`limits.resend_unknown`). One that cannot be reported keeps no daemon from
         starting.
 
         Raises StoreUnavailable.
@@ -89,7 +89,7 @@ class DeliveryHandler:
             _log_attempt(attempted)
 
     def _report(self, workspace: Workspace, attempted: Attempted) -> None:
-        """Only the requester matters to the case: failed mail to an agent never moves it (DESIGN 8)."""
+        """Only the requester matters to the case: failed mail to an agent never moves it."""
         case = workspace.case(attempted.case_id)
         requester = workspace.party_of(case.requester) if case else None
         if case is None or requester is None or requester.address != attempted.address.lower():
@@ -106,7 +106,7 @@ class DeliveryHandler:
 
 
 def _log_attempt(attempted: Attempted) -> None:
-    """One of the three lines that may hold an address: it is about delivery (STYLE 3.5)."""
+    """One of the three lines that may hold an address: it is about delivery."""
     result = attempted.result
     write = log.warning if result.state in _CAUSES else log.info
     write(

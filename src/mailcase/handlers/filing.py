@@ -1,4 +1,4 @@
-"""Mail that goes on record and changes nothing: what machines write, and what agents answer by mail (DESIGN 8)."""
+"""Mail that goes on record and changes nothing: what machines write, and what agents answer by mail (8.12)."""
 
 from __future__ import annotations
 

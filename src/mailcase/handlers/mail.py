@@ -1,4 +1,4 @@
-"""A mail comes in: known already, or belongs to a case, or makes one, or is kept unhandled (DESIGN 3, stations 5 to 7).
+"""A mail comes in: known already, or belongs to a case, or makes one, or is kept unhandled (docs/mail.md).
 
 `MailHandler.handle` takes a batch of read mails through one look-up and one commit. `_settle` asks its questions in
 order; the first that settles a mail wins, and each leaves its line in the trace.
@@ -214,7 +214,7 @@ def _tell_of_split(arrival: Arrival, reopened: Case) -> None:
 
 def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> Ending:
     if role is Role.UNCONFIRMED:
-        # Somebody else's reply address proves too little for the people and mails of the old case (DESIGN 8).
+        # Somebody else's reply address proves too little for the people and mails of the old case (S2).
         strangers = open_cases(arrival, links=(Link(kind=LinkKind.STRANGER, other=closed.id),))
         return (Outcome.NEW_CASE, Reason.STRANGER, strangers) if strangers else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
     made = continue_case(arrival, closed, role)
@@ -226,7 +226,7 @@ def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> End
 
 
 def _link_thread(arrival: Arrival, case_id: CaseId, others: Sequence[CaseId]) -> None:
-    """Two cases turned out to be one thread (DESIGN 8, Who may join); those that are linked already are known to be."""
+    """Two cases turned out to be one thread; those that are linked already are known to be."""
     workspace = arrival.workspace
     for other_id in others:
         case, other = workspace.case(case_id), workspace.case(other_id)

@@ -1,4 +1,4 @@
-"""Which cases does a mail belong to, and may its sender join them? (DESIGN 5 and 8, "Who may join")
+"""Which cases does a mail belong to, and may its sender join them? (docs/mail.md, "Who may join")
 
 Order of evidence: signed reply addresses, In-Reply-To, References nearest first (our signed case id among them), an
 earlier mail that named this one as its ancestor, a subject tag. Each piece of evidence is tried until one leads to a

@@ -1,4 +1,4 @@
-"""Writes what must go out: effect of the core -> view -> template -> letter in the outbox (DESIGN 1.6).
+"""Writes what must go out: effect of the core -> view -> template -> letter in the outbox.
 
 `showing` says what a template may tell, `post` makes the letter. A template that fails never costs the transaction: the
 case is saved, and the failure stands on its timeline and in the log.

@@ -1,4 +1,4 @@
-"""A letter of a case: its addresses and its place in the thread, then its finished bytes in the outbox (DESIGN 1.6).
+"""A letter of a case: its addresses and its place in the thread, then its finished bytes in the outbox.
 
 The Message-ID is fixed here.
 """

@@ -1,4 +1,4 @@
-"""Reads one claimed mail: raw bytes to message, kind, clues. Pure and outside the transaction (DESIGN 3, station 4)."""
+"""Reads one claimed mail: raw bytes to message, kind, clues. Pure and outside the transaction."""
 
 from __future__ import annotations
 

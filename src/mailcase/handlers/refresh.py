@@ -1,4 +1,4 @@
-"""At start and after a reload: the deadlines of open cases follow the process file as it is now (DESIGN 8, Replay)."""
+"""At start and after a reload, deadlines of open cases follow the processes as they are now (docs/decisions/0001)."""
 
 from __future__ import annotations
 

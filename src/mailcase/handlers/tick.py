@@ -1,4 +1,4 @@
-"""Time has come for a case: what that means is the core's decision (DESIGN 1.3, T20, T28, SL-17).
+"""Time has come for a case: what that means is the core's decision (docs/decisions/0001; T20, T28, SL-17).
 
 A case that was due several times while the daemon was down lives through each moment in order, at the moment itself.
 """

@@ -16,7 +16,7 @@ log = get_logger()
 
 
 class Acknowledger:
-    """Acknowledges in sets: one move costs the server as much as hundreds (FACTS 1.1, speed)."""
+    """Acknowledges in sets: one move costs the server as much as hundreds."""
 
     def __init__(self, mailbox: MailboxName, source: ImapSource) -> None:
         self._mailbox = mailbox

@@ -1,7 +1,7 @@
 """A synchronous session with one IMAP server; the only file that knows imap-tools.
 
 Of the library we use logging in and folders. Reading and acknowledging go through its raw client, because its own calls
-expunge other people's mail, mark as read, and take a mail without content for a mail (FACTS I2-I6).
+expunge other people's mail, mark as read, and take a mail without content for a mail (I2 to I6).
 Every call blocks, belongs on the thread of its owner, and is given its deadline by the loop, which cuts the connection
 with `shut`.
 """
@@ -40,6 +40,7 @@ from mailcase.inbound.imap_errors import (
 )
 from mailcase.inbound.imap_login import show_token
 from mailcase.inbound.imap_wire import Client, Wire, open_client
+from mailcase.inbound.imap_words import TEXT_LIMIT, said, said_whole, text_of
 from mailcase.login.credentials import Bearer, Credential, Password
 from mailcase.login.errors import LoginRefused
 
@@ -49,10 +50,6 @@ DONE_FLAG = r"\Flagged"
 
 #: UIDs named in one command: servers need not take lines over 8,000 bytes (RFC 7162 s. 4).
 _UIDS_PER_COMMAND = 500
-#: Server text passed on in an error.
-_TEXT_LIMIT = 300
-#: The library's random tags, which would make every failure look like another one.
-_TAG = re.compile(r"\b[A-P]{4}\d+\b")
 #: Refusals that pass by themselves (RFC 5530).
 _TEMPORARY = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
 
@@ -133,10 +130,10 @@ class ImapSession:
                 raise
             except (MailboxLoginError, imaplib.IMAP4.error) as error:
                 # Without the cause: a server may repeat the password in its answer (S16).
-                said = credential.cleaned(_said_whole(error))[:_TEXT_LIMIT]
-                if _TEMPORARY.search(said):
-                    raise ImapUnavailable(f"the server cannot log {credential.user} in now: {said}") from None
-                message = f"{self._source.host} does not let {credential.user} in: {said}; {credential.advice}"
+                answer = credential.cleaned(said_whole(error))[:TEXT_LIMIT]
+                if _TEMPORARY.search(answer):
+                    raise ImapUnavailable(f"the server cannot log {credential.user} in now: {answer}") from None
+                message = f"{self._source.host} does not let {credential.user} in: {answer}; {credential.advice}"
                 raise LoginRefused(message) from None
 
     def _show_password(self, password: Password) -> None:
@@ -155,10 +152,10 @@ class ImapSession:
                     f"the folder {folder} may only be read; let the account change it, or set `after: leave`"
                 ) from error
             except MailboxFolderSelectError as error:
-                if _TEMPORARY.search(_said(error)):
-                    raise ImapUnavailable(f"the folder {folder} cannot be opened now: {_said(error)}") from error
+                if _TEMPORARY.search(said(error)):
+                    raise ImapUnavailable(f"the folder {folder} cannot be opened now: {said(error)}") from error
                 raise FolderRefused(
-                    f"the folder {folder} cannot be opened: {_said(error)}; check `folder` (letter case counts)"
+                    f"the folder {folder} cannot be opened: {said(error)}; check `folder` (letter case counts)"
                 ) from error
             uidvalidity, exists = _number(client, "UIDVALIDITY"), _number(client, "EXISTS")
             flags = _last(client, "PERMANENTFLAGS")
@@ -196,7 +193,7 @@ class ImapSession:
         client.forget_unasked(keep=frozenset())
         typ, data = self._uid("SEARCH", criteria)
         if typ != "OK":
-            raise ImapUnavailable(f"the server refused to search: {_text(data)}")
+            raise ImapUnavailable(f"the server refused to search: {text_of(data)}")
         return read_search(data)
 
     def facts(self, uids: Sequence[int]) -> tuple[MailFacts, ...]:
@@ -221,7 +218,7 @@ class ImapSession:
     def _fetch(self, uids: Sequence[int], items: str) -> Sequence[AnswerItem]:
         typ, data = self._uid("FETCH", uid_set(uids), items)
         if typ != "OK":
-            raise ImapRefused(f"the server refused to give mail: {_text(data)}")
+            raise ImapRefused(f"the server refused to give mail: {text_of(data)}")
         return data
 
     def move(self, uids: Sequence[int], folder: str) -> Acknowledged:
@@ -261,7 +258,7 @@ class ImapSession:
             try:
                 self._opened.folder.create(folder)
             except ImapToolsError as error:
-                raise ImapRefused(f"the folder {folder} cannot be made: {_said(error)}") from error
+                raise ImapRefused(f"the folder {folder} cannot be made: {said(error)}") from error
             # So that mail programs show it; no harm where that is refused.
             with suppress(ImapToolsError):
                 self._opened.folder.subscribe(folder, value=True)
@@ -269,7 +266,7 @@ class ImapSession:
     def _require(self, command: str, *arguments: str | bytes) -> None:
         typ, data = self._uid(command, *arguments)
         if typ != "OK":
-            raise ImapRefused(f"the server refused UID {command}: {_text(data)}")
+            raise ImapRefused(f"the server refused UID {command}: {text_of(data)}")
 
     def _uid(self, command: str, *arguments: str | bytes) -> tuple[str, Sequence[AnswerItem]]:
         client = self._opened.client
@@ -369,32 +366,12 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except (imaplib.IMAP4.abort, OSError) as error:
-        raise ImapUnavailable(f"{doing}: {_said(error)}") from error
+        raise ImapUnavailable(f"{doing}: {said(error)}") from error
     except ImapToolsError as error:
-        raise ImapUnavailable(f"{doing}: the server refused: {_said(error)}") from error
+        raise ImapUnavailable(f"{doing}: the server refused: {said(error)}") from error
     except (imaplib.IMAP4.error, LookupError, TypeError, ValueError) as error:
         # A server that breaks the protocol makes the library fail in any of these ways.
-        raise ImapBroken(f"{doing}: {_said(error)}") from error
-
-
-def _said(error: BaseException) -> str:
-    """The words of the server, or of the system, in one short line."""
-    return _said_whole(error)[:_TEXT_LIMIT]
-
-
-def _said_whole(error: BaseException) -> str:
-    result = getattr(error, "command_result", None)
-    if isinstance(result, tuple):
-        return _words(result[1])
-    return _TAG.sub("TAG", str(error)) or type(error).__name__
-
-
-def _text(data: Sequence[object]) -> str:
-    return _words(data)[:_TEXT_LIMIT]
-
-
-def _words(data: Sequence[object]) -> str:
-    return " ".join(item.decode("utf-8", "replace") for item in data if isinstance(item, bytes))
+        raise ImapBroken(f"{doing}: {said(error)}") from error
 
 
 def _last(client: Client, name: str) -> bytes | None:

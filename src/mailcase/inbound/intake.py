@@ -385,7 +385,7 @@ class Intake:
         )
 
     def _reason(self, fact: MailFacts, outcome: Outcome) -> str | None:
-        """Why a mail is recorded here and now, without being handled (DESIGN 1.7)."""
+        """Why a mail is recorded here and now, without being handled."""
         if outcome is Outcome.PARKED:
             limit_bytes = self._limits.message_bytes
             return f"{Reason.TOO_LARGE}: {fact.size_bytes} bytes, and at most {limit_bytes} are taken"

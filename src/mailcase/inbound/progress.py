@@ -1,4 +1,4 @@
-"""How far each mailbox has been read, so that windows wait for the mail (DESIGN 1.4 and 8, Windows).
+"""How far each mailbox has been read, so that windows wait for the mail (docs/decisions/0002).
 
 An IMAP mailbox has been read through to the instant before its last complete look. A listener has taken in everything
 up to now while it listens; after a gap senders may still hold mail of that time, so it stays where it was until they

@@ -24,7 +24,7 @@ TEXT_ARGUMENT = "text"
 
 
 class Exit(IntEnum):
-    """Exit codes of the command line (interfaces.md)."""
+    """Exit codes of the command line (docs/commands.md)."""
 
     DONE = 0
     REFUSED = 1

@@ -2,14 +2,14 @@
 
 Rules that hold here:
 1. `250` after DATA is said only when the door has committed the mail. Whatever fails on our side is `451`, a full
-   disk `452`, and its text says nothing about the inside (FACTS A1).
+   disk `452`, and its text says nothing about the inside (A1).
 2. A mail's source is its envelope recipients and its bytes, so that a client that repeats a mail because it never saw
    our `250` changes nothing.
 3. The bytes are kept exactly as they were sent, dot-stuffing undone, nothing added.
-4. A mail has arrived when one of the configured relays took it from outside, else when we did (DESIGN 8, Windows).
+4. A mail has arrived when one of the configured relays took it from outside, else when we did (docs/decisions/0002).
 5. An unknown recipient is refused in the dialogue; no bounce is ever written.
-6. LMTP takes one recipient per transaction, `452` to the next: aiosmtpd gives one reply per mail (FACTS A2).
-7. Every connection has limits: number, per address, life, silence, recipients, line length and size (FACTS A3-A5);
+6. LMTP takes one recipient per transaction, `452` to the next: aiosmtpd gives one reply per mail (A2).
+7. Every connection has limits: number, per address, life, silence, recipients, line length and size (A3 to A5);
    all mails on their way in share one room.
 """
 
@@ -37,12 +37,12 @@ from mailcase.store.rows.inbox import Accepted, NewMail
 
 log = get_logger()
 
-#: Longest line in public SMTP. Behind a mail server, which may have joined lines, LMTP takes more (FACTS A5).
+#: Longest line in public SMTP. Behind a mail server, which may have joined lines, LMTP takes more (A5).
 SMTP_LINE_BYTES = 2048
 LMTP_LINE_BYTES = 65536
 #: A client that sends less of a mail than this within the idle time is as good as silent (R19).
 PROGRESS_BYTES = 16 * 1024
-#: aiosmtpd's own time-out counts a whole DATA, our commit included, as one command (FACTS A4): ours take its place.
+#: aiosmtpd's own time-out counts a whole DATA, our commit included, as one command (A4): ours take its place.
 _NEVER_SECONDS = 365 * 86_400.0
 
 _TRY_LATER = "451 4.3.0 cannot take the mail now, try again later"

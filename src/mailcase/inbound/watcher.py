@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from mailcase.backoff import doubled, jittered
 from mailcase.clock import Clock
 from mailcase.config.settings import ImapSource, Limits, MailboxSettings
 from mailcase.entropy import Entropy
@@ -28,7 +29,7 @@ from mailcase.login.logins import Credentials, log_in
 from mailcase.offload import Offload
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.mailboxes import MailboxState
-from mailcase.wakes import done_before
+from mailcase.wakes import done_before, set_within
 
 log = get_logger()
 
@@ -119,12 +120,8 @@ class ImapWatcher:
         """Ends `run` after the set of mail that is being committed; cuts the connection when that takes too long."""
         self._stopping.set()
         self.look_now()
-        try:
-            async with asyncio.timeout(self._limits.stop_within.total_seconds()):
-                await self._ended.wait()
-        except TimeoutError:
-            if self._line is not None:
-                self._line.cut()
+        if not await set_within(self._ended, self._limits.stop_within) and self._line is not None:
+            self._line.cut()
 
     def look_now(self) -> None:
         """Ends the present wait, between looks or after a failure."""
@@ -174,7 +171,7 @@ class ImapWatcher:
         excess = self._empty_hints_count - _HINTS_BELIEVED
         if excess > 0:
             await self._sleep(
-                _doubled(self._pace.first_pause, excess, min(self._pace.longest_pause, self._source.poll_every))
+                doubled(self._pace.first_pause, excess, min(self._pace.longest_pause, self._source.poll_every))
             )
 
     async def _check_account(self) -> None:
@@ -196,7 +193,7 @@ class ImapWatcher:
         )
 
     async def _looked(self, look: Look) -> None:
-        """Says how far all mail is read; only of a complete look (DESIGN 8, Windows)."""
+        """Says how far all mail is read; only of a complete look (docs/decisions/0002)."""
         state = await self._state()
         error = self._unread_error(look)
         if error is None:
@@ -243,21 +240,12 @@ class ImapWatcher:
         longest = min(self._pace.longest_pause, self._source.poll_every if self._looks_count else timedelta.max)
         if isinstance(error, StoreUnavailable):
             longest = self._pace.longest_store_pause
-        await self._sleep(_doubled(first, self._failures_count, longest))
+        await self._sleep(doubled(first, self._failures_count, longest))
 
     async def _sleep(self, pause: timedelta) -> None:
         """Half of it at least, unless woken."""
-        seconds = pause.total_seconds() * (1 + self._entropy.uniform()) / 2
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wanted.wait()
+        await set_within(self._wanted, jittered(pause, self._entropy))
         self._wanted.clear()
-
-
-def _doubled(first: timedelta, count: int, longest: timedelta) -> timedelta:
-    """The pause after `count` failures in a row."""
-    # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
-    return min(first * (1 << min(count - 1, 20)), longest)
 
 
 def _without_numbers(text: str) -> str:

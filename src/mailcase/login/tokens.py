@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from mailcase.backoff import doubled, jittered
 from mailcase.clock import Clock
 from mailcase.entropy import Entropy
 from mailcase.login.credentials import AccessToken
@@ -138,14 +139,11 @@ class Tokens:
         needs_operator = isinstance(error, LoginImpossible)
         self._error = error
         self.failure = TokenFailure(at=self._clock.now(), reason=str(error), needs_operator=needs_operator)
-        pace = self._pace
-        # Twenty doublings are more than any pause; larger powers do not fit a timedelta.
-        pause = min(pace.first_pause * 2 ** min(self._failures_count, 20), pace.longest_pause)
+        self._failures_count += 1
+        pause = doubled(self._pace.first_pause, self._failures_count, self._pace.longest_pause)
         if isinstance(error, TokenUnavailable) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
-        self._failures_count += 1
-        jitter = (1 + self._entropy.uniform()) / 2
-        self._silent_until = self._clock.monotonic() + pause.total_seconds() * jitter
+        self._silent_until = self._clock.monotonic() + jittered(pause, self._entropy).total_seconds()
 
     def _stamp(self) -> tuple[object, ...]:
         """Changes when an operator changes a secret file."""

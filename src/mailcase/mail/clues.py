@@ -1,4 +1,4 @@
-"""What a mail says about which case it belongs to, in the order of evidence (DESIGN 5)."""
+"""What a mail says about which case it belongs to, in the order of evidence (docs/mail.md)."""
 
 from __future__ import annotations
 

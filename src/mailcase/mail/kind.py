@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """Two predicates that must not be mixed up, with the headers that decided them (LESSONS, at its end)."""
+    """Two predicates that must not be mixed up, with the headers that decided them (L23)."""
 
     kind: Kind
     #: A machine wrote it: it changes nothing on a case.

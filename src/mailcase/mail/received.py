@@ -1,7 +1,7 @@
 """When the mail server in front of us took a mail: the topmost Received line, believed only from a configured relay.
 
 A sender that could not reach us for an hour hands over mail that arrived at our side of the world an hour ago. Whoever
-wrote it was in time then (DESIGN 8, Windows).
+wrote it was in time then (docs/decisions/0002).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signed names of a case: the reply address and the case id in References. The one verifier (FACTS 3.1, rule 4).
+"""Signed names of a case: the reply address and the case id in References. The one verifier.
 
 Reply address: `local+c1042.<kid><mac>@domain`, bound to a person or party: `local+c1042-ann.<kid><mac>@domain`.
 Case id in References: `c1042.<kid><mac>@mailcase.domain`. Letters are lower case, since mail servers fold case.

@@ -1,7 +1,7 @@
 """Writes a letter as the bytes of a mail.
 
-`EmailMessage` is not used: it takes ten times as long (DESIGN 9), and it folds a Message-ID of 78 characters or more
-into encoded words, which ends the thread. Instead:
+`EmailMessage` is not used: it takes ten times as long, and it folds a Message-ID of 78 characters or more
+into encoded words, which ends the thread (docs/decisions/0016). Instead:
 
 1. The headers are a closed set; each value passes through one of three writers: text, addresses, ids.
 2. No value can end a line: text is cleaned of control characters, addresses and ids are checked.

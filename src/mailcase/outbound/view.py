@@ -1,6 +1,6 @@
 """What a template may say: the view of a case for one mail, of plain text and numbers only.
 
-Jinja calls any method of an object it is given (FACTS, jinja2); so it is given none.
+Jinja calls any method of an object it is given; so it is given none.
 """
 
 from __future__ import annotations

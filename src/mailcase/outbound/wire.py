@@ -22,7 +22,7 @@ def one_line(text: str) -> str:
 def address_problem(address: str) -> str | None:
     """Why the address must not stand in an SMTP command; None when it may.
 
-    Checked here because the library rewrites a bad address in silence (FACTS, Outbound SMTP; S14).
+    Checked here because the library rewrites a bad address in silence (S14).
     """
     local, at, domain = address.rpartition("@")
     if not (local and at and domain):

@@ -2,7 +2,8 @@
 
 The shape follows the fields of the frozen dataclasses; times and spans are integers of microseconds. A field that a
 stored case or event lacks takes its default, so adding a field with a default needs no migration. Any other change of
-an event raises its number in `EVENT_VERSIONS` and adds an upcaster: the stored is never rewritten (DESIGN 8, Replay).
+an event raises its number in `EVENT_VERSIONS` and adds an upcaster: the stored is never rewritten
+(docs/decisions/0005).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import overload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: Lone surrogates cannot be written as UTF-8; PostgreSQL takes no NUL (FACTS S15).
+#: Lone surrogates cannot be written as UTF-8; PostgreSQL takes no NUL (S15).
 _UNSTORABLE = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
 #: Stands after every row of a list that is read downwards.

@@ -1,4 +1,4 @@
-"""The next number of each kind of row, given before the commit (DESIGN 7)."""
+"""The next number of each kind of row, given before the commit (docs/decisions/0015)."""
 
 from __future__ import annotations
 

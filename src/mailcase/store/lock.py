@@ -1,4 +1,4 @@
-"""One process per store: the ids are given in memory, and a second writer is what corrupts SQLite's log (FACTS 1.2).
+"""One process per store: the ids are given in memory, and a second writer is what corrupts SQLite's log.
 
 The kernel frees the lock when its holder dies, however it dies; the file itself stays and means nothing.
 """

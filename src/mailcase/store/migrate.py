@@ -115,7 +115,7 @@ def _run(path: Path) -> None:
     from sqlalchemy.pool import NullPool
 
     def connect() -> sqlite3.Connection:
-        # No implicit transactions of the driver: ours holds the whole migration, DDL included (FACTS 1.2).
+        # No implicit transactions of the driver: ours holds the whole migration, DDL included.
         return sqlite3.connect(path, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)

@@ -1,5 +1,5 @@
-"""The port to the database: one method per commit of the path (DESIGN 3), and the reads; a protocol for each who asks.
-Its rows are in `rows`.
+"""The port to the database: one method per commit of the path (docs/decisions/0014), and the reads; a protocol for
+each who asks. Its rows are in `rows`.
 
 Every method may raise `StoreUnavailable`; then nothing of it was kept. Every read of several rows has an order. Ids are
 given by `Ids`, before the commit.
@@ -103,7 +103,7 @@ class Mailboxes(Protocol):
     async def mailbox_states(self) -> Mapping[MailboxName, MailboxState]: ...
 
     async def knows_content(self, mailbox: MailboxName, sha256: Sequence[str]) -> frozenset[str]:
-        """Those of the hex digests of raw bytes that this mailbox has a row for (UIDVALIDITY changed, DESIGN 8)."""
+        """Those of the hex digests of raw bytes that this mailbox has a row for (UIDVALIDITY changed)."""
         ...
 
     async def outcomes_of(self, mailbox: MailboxName, sources: Sequence[str]) -> Mapping[str, Outcome]:
@@ -126,7 +126,7 @@ class Inbox(Saving, Protocol):
         self, *, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
     ) -> tuple[ClaimedMail, ...]:
         """Claims pending mails in order of arrival. Mails never tried come in batches; one that was tried before comes
-        alone (DESIGN 8, Poison). Counts the attempt in the same commit.
+        alone (docs/decisions/0014). Counts the attempt in the same commit.
         """
         ...
 

@@ -337,7 +337,7 @@ async def _connect(path: Path, *, mode: str, busy_timeout: timedelta) -> aiosqli
         timeout=busy_timeout.total_seconds(),
         cached_statements=256,
     )
-    # Else a process that ends without `close`, by an exception at start for one, would hang at its exit (FACTS 1.1).
+    # Else a process that ends without `close`, by an exception at start for one, would hang at its exit.
     connection._thread.daemon = True
     try:
         await connection
@@ -349,7 +349,7 @@ async def _connect(path: Path, *, mode: str, busy_timeout: timedelta) -> aiosqli
 
 async def _run(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
     """One call on the thread of a connection. aiosqlite has no public name for that: its own methods queue single
-    statements, between which other tasks get in (FACTS 1.1), and cost eleven times as much (DESIGN 7).
+    statements, between which other tasks get in, and cost eleven times as much (docs/decisions/0015).
     """
     try:
         result: T = await connection._execute(lambda: work(connection._conn))  # type: ignore[no-untyped-call]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from datetime import timedelta
 
-from mailcase.wakes import Wakes
+from mailcase.backoff import doubled
+from mailcase.wakes import Wakes, set_within
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=15)
@@ -17,18 +16,16 @@ class Pauses:
 
     def __init__(self, wakes: Wakes) -> None:
         self._wakes = wakes
-        self._next = FIRST_PAUSE
+        self._failures_count = 0
 
     def reset(self) -> None:
         """The next pause is the first again."""
-        self._next = FIRST_PAUSE
+        self._failures_count = 0
 
     async def pause(self, *, ending_only: bool = False) -> None:
-        """Waits, unless the loop is asked to end, and doubles the pause that follows; `ending_only` where only the end
+        """Waits, unless the loop is asked to end, and longer each time; `ending_only` where only the end
         of the daemon may cut it short.
         """
         event = self._wakes.ending if ending_only else self._wakes.stopping
-        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause.total_seconds()):
-                await event.wait()
+        self._failures_count += 1
+        await set_within(event, doubled(FIRST_PAUSE, self._failures_count, LONGEST_PAUSE))

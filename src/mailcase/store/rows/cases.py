@@ -15,7 +15,7 @@ class Role(StrEnum):
     """How an address came onto a case. Only REQUESTER and THIRD_PARTY receive mail of ours."""
 
     REQUESTER = "requester"
-    #: Was in From, To or Cc of a mail of the case: may join, gets nothing (DESIGN 8, Who may join).
+    #: Was in From, To or Cc of a mail of the case: may join, gets nothing (docs/mail.md, "Who may join").
     SEEN = "seen"
     #: An agent wrote to it on the case (8.39).
     THIRD_PARTY = "third-party"
@@ -89,7 +89,7 @@ class SavedCase:
     #: Version that was loaded, 0 for a new case; another one in the database raises `Conflict`.
     loaded_version: int
     events: tuple[Event, ...]
-    #: Earliest deadline that no unread mail can answer, and earliest that one could (DESIGN 8, Windows).
+    #: Earliest deadline that no unread mail can answer, and earliest that one could (docs/decisions/0002).
     wake_at: datetime | None
     window_at: datetime | None
 

@@ -10,7 +10,7 @@ from mailcase.core.case import CaseId, MailboxName, MailId
 
 
 class Outcome(StrEnum):
-    """How a mail ended; closed vocabulary (interfaces.md)."""
+    """How a mail ended; closed vocabulary (docs/mail.md)."""
 
     NEW_CASE = "new-case"
     APPENDED = "appended"
@@ -71,7 +71,7 @@ class NewMail:
     envelope_from: str | None
     #: Recipients of the SMTP or LMTP dialogue; empty when unknown (IMAP).
     envelope_to: tuple[str, ...]
-    #: INTERNALDATE or receipt: the time by which the mail is judged (DESIGN 1.4).
+    #: INTERNALDATE or receipt: the time by which the mail is judged (docs/decisions/0002).
     arrived_at: datetime
     received_at: datetime
     #: BEFORE_START for mail that is recorded but not taken; PENDING otherwise.
@@ -103,7 +103,7 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceStep:
-    """One rule that was tried on a mail (interfaces.md: `trace`)."""
+    """One rule that was tried on a mail, as `why` shows it."""
 
     rule: str
     evidence: str

@@ -15,7 +15,7 @@ DeliveryId = NewType("DeliveryId", int)
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands (interfaces.md)."""
+    """Where a delivery stands (docs/mail.md, "Sending")."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -36,7 +36,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
-    """A finished mail; the bytes and the Message-ID never change (DESIGN 1.6)."""
+    """A finished mail; the bytes and the Message-ID never change."""
 
     id: OutgoingId
     case_id: CaseId

@@ -9,29 +9,24 @@ daemon down, except a mailbox's watcher, which is started again (L7).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mailcase.clock import Clock
-from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
+from mailcase.daemon.pulse import Pulse
+from mailcase.daemon.reload import RELOAD, Reload
+from mailcase.daemon.shift import Crew, Shift
+from mailcase.daemon.surroundings import Renewal, Surroundings
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import RESTART_PAUSE, Watcher, Watching
 from mailcase.errors import StoreUnavailable
 from mailcase.handlers.refresh import refresh_deadlines
 from mailcase.inbound.control import ControlServer, Request, Response
 from mailcase.inbound.progress import ListenerPresence
 from mailcase.inbound.smtp import Listener
 from mailcase.log import get_logger
-from mailcase.offload import Offload
-from mailcase.pulse import Pulse
-from mailcase.reload import RELOAD, Reload
-from mailcase.service_manager import ServiceManager
-from mailcase.shift import Crew, Shift
-from mailcase.store.port import Store
-from mailcase.tasks import OwnTasks
-from mailcase.vitals import Vitals
-from mailcase.wakes import first_of
-from mailcase.watching import RESTART_PAUSE, Watcher, Watching
+from mailcase.wakes import any_set, first_of
 
 log = get_logger()
 
@@ -49,41 +44,23 @@ class Daemon:
 
     def __init__(
         self,
+        around: Surroundings,
         *,
-        store: Store,
-        clock: Clock,
-        manager: ServiceManager,
-        offload: Offload,
-        vitals: Vitals,
         listeners: Mapping[MailboxName, ListenerPart],
         crew: Crew,
-        next_crew: Callable[[Settings], Crew],
-        reread: Callable[[], Settings],
-        on_settings: Callable[[Settings], None],
+        renewal: Renewal,
         restart_pause: timedelta = RESTART_PAUSE,
     ) -> None:
-        """`reread` reads the configuration again, on a thread; `on_settings` is told of each that comes into force."""
-        self._store = store
-        self._clock = clock
-        self._manager = manager
-        self._vitals = vitals
+        """`crew` works first; others follow it by `renewal`."""
+        self._store = around.store
+        self._clock = around.clock
+        self._manager = around.manager
+        self._vitals = around.vitals
         self.listeners = listeners
         self._tasks = OwnTasks()
         self._watching = Watching(self._tasks, restart_pause=restart_pause)
         self._control = ControlServer(crew.settings.socket, self.answer)
-        self._reload = Reload(
-            Shift(crew, self._tasks),
-            tasks=self._tasks,
-            store=store,
-            clock=clock,
-            manager=manager,
-            offload=offload,
-            vitals=vitals,
-            watching=self._watching,
-            next_crew=next_crew,
-            reread=reread,
-            on_settings=on_settings,
-        )
+        self._reload = Reload(Shift(crew, self._tasks), around, renewal, tasks=self._tasks, watching=self._watching)
         #: Set once everything has started.
         self.started = asyncio.Event()
         #: Set when everything is to end.
@@ -103,7 +80,7 @@ class Daemon:
         try:
             await self._begin()
             self._tell_started()
-            await _either(stop, self._tasks.has_failed)
+            await any_set(stop, self._tasks.has_failed)
         finally:
             await self._end()
         if self._tasks.failures:
@@ -212,12 +189,3 @@ class Daemon:
         for failure in await asyncio.gather(*endings, return_exceptions=True):
             if isinstance(failure, BaseException):
                 log.error("stop_failed", error=repr(failure), exc_info=failure)
-
-
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in (one, other)]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for future in waiting:
-            future.cancel()

@@ -10,23 +10,19 @@ Rules that hold here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from mailcase.clock import Clock
 from mailcase.config.changes import changed_parts, restart_problems
 from mailcase.config.settings import Settings
+from mailcase.daemon.shift import Crew, Shift
+from mailcase.daemon.surroundings import Renewal, Surroundings
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import Watching
 from mailcase.errors import ConfigError, StoreUnavailable
 from mailcase.handlers.refresh import refresh_deadlines, refuse_lost_processes
 from mailcase.inbound.control import Request, Response, refusal
 from mailcase.inbound.protocol import Exit, Json
 from mailcase.log import get_logger
-from mailcase.offload import Offload
-from mailcase.service_manager import ServiceManager
-from mailcase.shift import Crew, Shift
-from mailcase.store.port import Store
-from mailcase.tasks import OwnTasks
-from mailcase.vitals import Vitals
-from mailcase.watching import Watching
 from mailcase.workers.pauses import Pauses
 
 log = get_logger()
@@ -41,29 +37,21 @@ class Reload:
     def __init__(
         self,
         shift: Shift,
+        around: Surroundings,
+        renewal: Renewal,
         *,
         tasks: OwnTasks,
-        store: Store,
-        clock: Clock,
-        manager: ServiceManager,
-        offload: Offload,
-        vitals: Vitals,
         watching: Watching,
-        next_crew: Callable[[Settings], Crew],
-        reread: Callable[[], Settings],
-        on_settings: Callable[[Settings], None],
     ) -> None:
         self.shift = shift
+        self._renewal = renewal
         self._tasks = tasks
-        self._store = store
-        self._clock = clock
-        self._manager = manager
-        self._offload = offload
-        self._vitals = vitals
         self._watching = watching
-        self._next_crew = next_crew
-        self._reread = reread
-        self._on_settings = on_settings
+        self._store = around.store
+        self._clock = around.clock
+        self._manager = around.manager
+        self._offload = around.offload
+        self._vitals = around.vitals
         #: One reload at a time.
         self._turn = asyncio.Lock()
         #: Not set while the desk changes hands.
@@ -111,18 +99,18 @@ class Reload:
         if problems := restart_problems(old.crew.settings, settings):
             raise ConfigError(problems)
         await refuse_lost_processes(self._store, settings)
-        crew = self._next_crew(settings)
+        crew = self._renewal.next_crew(settings)
         self._desk_is_open.clear()
         try:
             await old.hand_over()
             # Again: what was in hand may have opened the first case of a process that is to go.
             if (problem := await self._lost(settings)) is not None:
-                self._begin(self._next_crew(old.crew.settings))
+                self._begin(self._renewal.next_crew(old.crew.settings))
                 raise problem
             self._begin(crew)
         finally:
             self._desk_is_open.set()
-        self._on_settings(settings)
+        self._renewal.on_settings(settings)
         self._vitals.configured_at = self._clock.now()
         self._vitals.reload_problems = ()
         await self._watching.follow(crew.mailboxes)
@@ -163,7 +151,7 @@ class Reload:
     async def _read(self) -> Settings:
         thread = self._offload("configuration")
         try:
-            return await thread.run(self._reread)
+            return await thread.run(self._renewal.reread)
         finally:
             thread.abandon()
 

@@ -7,13 +7,13 @@ daemon (R26). The interval is short enough that one late beat is no alarm.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from mailcase.clock import JUMP_SECONDS, RECHECK_SECONDS, Clock
+from mailcase.daemon.service_manager import ServiceManager
 from mailcase.log import get_logger
-from mailcase.service_manager import ServiceManager
+from mailcase.wakes import set_within
 
 log = get_logger()
 
@@ -34,8 +34,8 @@ class Pulse:
         self._manager = manager
         self._on_jump = on_jump
         watchdog = manager.watchdog
-        every = RECHECK_SECONDS if watchdog is None else watchdog.total_seconds() / _BEATS_PER_WATCHDOG
-        self._every_seconds = min(every, RECHECK_SECONDS)
+        longest = timedelta(seconds=RECHECK_SECONDS)
+        self._every = longest if watchdog is None else min(watchdog / _BEATS_PER_WATCHDOG, longest)
         self._offset = clock.offset()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -44,10 +44,8 @@ class Pulse:
             self._manager.alive()
             await self._look_at_the_clock()
             began = self._clock.monotonic()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_seconds):
-                    await stopping.wait()
-            late_seconds = self._clock.monotonic() - began - self._every_seconds
+            await set_within(stopping, self._every)
+            late_seconds = self._clock.monotonic() - began - self._every.total_seconds()
             if late_seconds > _LATE_SECONDS:
                 log.warning("loop_blocked", late_s=round(late_seconds, 1))
 

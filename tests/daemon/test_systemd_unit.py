@@ -16,7 +16,7 @@ from mailcase.cli import main
 from mailcase.config.settings import Limits
 from mailcase.inbound.protocol import Exit
 
-UNIT = Path(__file__).parents[1] / "systemd" / "mailcase.service"
+UNIT = Path(__file__).parents[2] / "systemd" / "mailcase.service"
 MOST_EXPOSED = 2.0
 
 

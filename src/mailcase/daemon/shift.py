@@ -11,13 +11,13 @@ from typing import Protocol
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import WatcherPlan
 from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.inbound.control import Request, Response
 from mailcase.inbound.progress import Progress
 from mailcase.inbound.protocol import Answer
-from mailcase.tasks import OwnTasks
-from mailcase.wakes import Wakes
-from mailcase.watching import WatcherPlan
+from mailcase.wakes import Wakes, set_within
 
 
 class Loop(Protocol):
@@ -86,11 +86,7 @@ class Shift:
         self.crew.wakes.hand_over()
         if self._handling:
             await asyncio.wait(self._handling)
-        try:
-            async with asyncio.timeout(self.crew.settings.limits.stop_within.total_seconds()):
-                await self._is_quiet.wait()
-        except TimeoutError:
-            return
+        await set_within(self._is_quiet, self.crew.settings.limits.stop_within)
 
     @property
     def is_sending(self) -> bool:

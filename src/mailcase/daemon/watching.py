@@ -4,15 +4,15 @@ configuration."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from mailcase.core.case import MailboxName
+from mailcase.daemon.tasks import OwnTasks
 from mailcase.log import get_logger
-from mailcase.tasks import OwnTasks
+from mailcase.wakes import set_within
 
 log = get_logger()
 
@@ -100,6 +100,4 @@ class Watching:
                 if leaving.is_set():
                     return
                 log.error("watcher_ended", mailbox=name)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._restart_pause.total_seconds()):
-                    await leaving.wait()
+            await set_within(leaving, self._restart_pause)

@@ -12,8 +12,8 @@ import structlog
 from tests.servers.notify_socket import NotifySocket
 
 from mailcase.clock import SystemClock
-from mailcase.pulse import Pulse
-from mailcase.service_manager import Nobody, Systemd, service_manager
+from mailcase.daemon.pulse import Pulse
+from mailcase.daemon.service_manager import Nobody, Systemd, service_manager
 
 
 class SetClock(SystemClock):

@@ -12,8 +12,8 @@ import structlog
 from tests.servers.eventually import eventually
 
 from mailcase.core.case import MailboxName
-from mailcase.tasks import OwnTasks
-from mailcase.watching import WatcherPlan, Watching
+from mailcase.daemon.tasks import OwnTasks
+from mailcase.daemon.watching import WatcherPlan, Watching
 
 DESK, SHOP = MailboxName("desk"), MailboxName("shop")
 
