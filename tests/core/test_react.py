@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.core.desk import (
@@ -56,8 +57,9 @@ from mailcase.core.process import DEFAULT_NOTICES, Notice
 INFO, UNTIL, HOLD = WaitType.MORE_INFO, WaitType.UNTIL, WaitType.ON_HOLD
 REQUESTER = ToRequester()
 QUEUE = ToQueue(queue=SUPPORT)
-QUEUE_BUT_ANN = ToQueue(queue=SUPPORT, but=ANN)
-QUEUE_BUT_BOB = ToQueue(queue=SUPPORT, but=BOB)
+QUEUE_BUT_ANN = ToQueue(queue=SUPPORT, but=frozenset({ANN}))
+QUEUE_BUT_BOB = ToQueue(queue=SUPPORT, but=frozenset({BOB}))
+QUEUE_BUT_BOTH = ToQueue(queue=SUPPORT, but=frozenset({ANN, BOB}))
 TO_ANN = ToPerson(person=ANN)
 TO_BOB = ToPerson(person=BOB)
 
@@ -273,7 +275,7 @@ def test_a_released_wait_is_new_in_its_queue() -> None:
 
     desk.do(Release, BOB)
 
-    assert told(desk) == {(Notice.NEW_IN_QUEUE, QUEUE_BUT_BOB)}
+    assert told(desk) == {(Notice.NEW_IN_QUEUE, QUEUE_BUT_BOTH), (Notice.NO_LONGER_YOURS, TO_ANN)}
 
 
 def test_a_released_draft_is_not() -> None:
@@ -349,6 +351,43 @@ def test_the_end_of_a_wait_is_told_unless_one_ended_it_oneself() -> None:
     other = waiting(HOLD)
     other.do(SetToDo, BOB)
     assert told(other) == {(Notice.WAIT_OVER, TO_ANN)}
+
+
+def test_whoever_loses_a_case_is_told_and_hears_of_it_once() -> None:
+    """AS-10, T6, T7, T14, T21, NT-2: taken over, given away, put back, set waiting or taken out of its wait."""
+    lost = (Notice.NO_LONGER_YOURS, TO_ANN)
+    losses: dict[str, tuple[Desk, type[Any], dict[str, Any], set[tuple[Notice, Audience]]]] = {
+        "taken over": (in_progress(), Take, {"take_over": True}, {lost}),
+        "given away": (in_progress(), Assign, {"person": BOB}, {lost}),
+        "put back": (in_progress(), Release, {}, {lost, (Notice.NEW_IN_QUEUE, QUEUE_BUT_BOTH)}),
+        "undone": (in_progress(), SetToDo, {}, {lost, (Notice.NEW_IN_QUEUE, QUEUE_BUT_BOTH)}),
+        "set waiting": (in_progress(), StartWait, {"type": HOLD}, {lost}),
+        "taken out of its wait": (waiting(HOLD), SetInProgress, {}, {lost}),
+    }
+    for way, (desk, kind, details, expected) in losses.items():
+        desk.do(kind, BOB, **details)
+
+        assert told(desk) == expected, way
+
+
+def test_whoever_gives_up_a_case_and_whoever_has_left_are_not_told_of_the_loss() -> None:
+    given, left = in_progress(), in_progress()
+    given.do(Assign, ANN, person=BOB)
+    assert told(given) == {(Notice.ASSIGNED, TO_BOB)}
+
+    left.process = replace(
+        PROCESS, people=tuple(replace(person, is_retired=person.id == ANN) for person in PROCESS.people)
+    )
+    left.do(Take, BOB, take_over=True)
+    assert told(left) == set()
+
+
+def test_where_the_loss_is_not_told_the_queue_is_told_of_the_return_without_exception() -> None:
+    desk = in_progress(replace(PROCESS, notices=frozenset(Notice) - {Notice.NO_LONGER_YOURS}))
+
+    desk.do(Release, BOB)
+
+    assert told(desk) == {(Notice.NEW_IN_QUEUE, QUEUE_BUT_BOB)}
 
 
 def test_a_due_date_is_told_to_the_assignee_the_owner_or_the_queue() -> None:

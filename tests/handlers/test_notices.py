@@ -28,6 +28,7 @@ from mailcase.config.settings import MaildirRelay
 from mailcase.core.case import Status
 from mailcase.errors import CommandRefused
 from mailcase.handlers.delivery import DeliveryHandler
+from mailcase.inbound.protocol import Json
 from mailcase.mail import signing
 from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.store.rows.inbox import Outcome
@@ -339,6 +340,43 @@ async def test_T27_the_owner_is_told_that_somebody_else_reopened_the_case_and_on
     assert (await office.notices())[count:] == [("returned", ANN)]
     mail = (await office.mails_to(ANN))[-1]
     assert "Carl Roux has reopened this case" in body_of(mail)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "words"),
+    [
+        ("case.take", {"take_over": True}, "Carl Roux has taken this case over from you"),
+        ("case.assign", {"person": "dora"}, "Carl Roux has given this case to Dora"),
+        ("case.release", {}, "Carl Roux has put this case back into the queue support"),
+        ("case.wait", {"info": "client"}, "Carl Roux has taken this case over from you"),
+    ],
+)
+async def test_AS10_whoever_loses_a_case_is_told_by_whom_and_what_became_of_it(
+    office_of: OfficeOf, operation: str, arguments: dict[str, Json], words: str
+) -> None:
+    dora = "queues: {support"
+    office = await office_of(SETTINGS.replace(dora, f"  dora: {{name: Dora, address: dora@example.org}}\n{dora}"))
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C")
+    count = len(await office.mails_to(ANN))
+
+    await office.does(operation, ref="1001-C", as_="carl", **arguments)
+
+    (mail,) = (await office.mails_to(ANN))[count:]
+    assert mail["Subject"] == "No longer yours: My printer smokes [1001-C]"
+    assert words in " ".join(body_of(mail).split())
+
+
+async def test_T21_the_end_of_a_wait_by_a_colleague_is_not_called_a_follow_up_date(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.does("case.take", ref="1001-C")
+    await office.does("case.wait", ref="1001-C")
+
+    await office.does("case.todo", ref="1001-C", as_="carl")
+
+    text = body_of((await office.mails_to(ANN, "wait-over"))[-1])
+    assert "Carl Roux has ended the wait of this case." in text
+    assert "follow-up date" not in text
 
 
 async def test_a_requester_whose_address_cannot_be_written_to_is_noted(office: Office) -> None:

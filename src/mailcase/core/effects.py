@@ -22,10 +22,11 @@ class ToPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToQueue:
-    """The queue's leaders, or all its people where it has no leader (NT-2); never `but`, who caused it."""
+    """The queue's leaders, or all its people where it has no leader (NT-2)."""
 
     queue: QueueName
-    but: PersonId | None = None
+    #: Who caused it, and who is told in person.
+    but: frozenset[PersonId] = frozenset()
 
 
 Audience = ToRequester | ToPerson | ToQueue

@@ -110,6 +110,7 @@ _NOTICE: Mapping[Enum, _Words] = {
     Notice.NEEDS_ATTENTION: ("Needs attention", "Attention requise"),
     Notice.WAIT_OVER: ("Wait over", "Attente terminée"),
     Notice.RETURNED: ("Work again", "De nouveau à traiter"),
+    Notice.NO_LONGER_YOURS: ("No longer yours", "Ne vous est plus affecté"),
     Notice.DUE_AT_RISK: ("Due date at risk", "Échéance menacée"),
     Notice.OVERDUE: ("Overdue", "Échéance dépassée"),
 }

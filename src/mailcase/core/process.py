@@ -27,6 +27,8 @@ class Notice(StrEnum):
     WAIT_OVER = "wait-over"
     #: A case that was done is work again.
     RETURNED = "returned"
+    #: Somebody else took the case from whoever had it, gave it away or put it back.
+    NO_LONGER_YOURS = "no-longer-yours"
     DUE_AT_RISK = "due-at-risk"
     OVERDUE = "overdue"
 

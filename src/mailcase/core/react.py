@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mailcase.core import assignment
 from mailcase.core.case import (
     SYSTEM,
     ActorId,
@@ -43,7 +44,8 @@ from mailcase.core.process import Notice, Process
 def react(process: Process, before: Case | None, events: Sequence[Event], after: Case) -> tuple[Effect, ...]:
     """The notices for the events of one decision, `before` being None when they opened the case."""
     told: dict[Audience, Notify] = {}
-    for notify in (*_to_requester(process, events, after), *_to_agents(before, events, after)):
+    loser = _loser(process, before, events, after)
+    for notify in (*_to_requester(process, events, after), *_to_agents(before, events, after, loser)):
         if notify.notice in process.notices and not _is_told_in_person(told, notify.audience):
             told.setdefault(notify.audience, notify)
     return tuple(told.values())
@@ -92,7 +94,16 @@ def _status_notices(process: Process, event: StatusChanged) -> tuple[Notice, ...
     return (Notice.INFORMATION_WANTED,) if reason is not None and reason.asks_requester else ()
 
 
-def _to_agents(before: Case | None, events: Sequence[Event], after: Case) -> Iterator[Notify]:
+def _loser(process: Process, before: Case | None, events: Sequence[Event], after: Case) -> PersonId | None:
+    """Who had the case until somebody else took it, gave it away or put it back; None also where that is not told."""
+    if before is None or not events or events[0].by == SYSTEM or Notice.NO_LONGER_YOURS not in process.notices:
+        return None
+    had = assignment.valid_person(process, assignment.keeper(before))
+    still_have = (PersonId(events[0].by), after.holder.assignee, after.holder.owner)
+    return had.id if had is not None and had.id not in still_have else None
+
+
+def _to_agents(before: Case | None, events: Sequence[Event], after: Case, loser: PersonId | None) -> Iterator[Notify]:
     for event in events:
         news = _news(event, after)
         if news is None:
@@ -105,7 +116,10 @@ def _to_agents(before: Case | None, events: Sequence[Event], after: Case) -> Ite
     if queue is not None and _comes_to_queue(before, events, after):
         first = events[0]
         mail = first.mail if isinstance(first, CaseOpened) else None
-        yield Notify(notice=Notice.NEW_IN_QUEUE, audience=_to_queue(queue, first.by), mail=mail)
+        yield Notify(notice=Notice.NEW_IN_QUEUE, audience=_to_queue(queue, first.by, loser), mail=mail)
+    if loser is not None:
+        # Last: it is no reason not to tell the queue.
+        yield Notify(notice=Notice.NO_LONGER_YOURS, audience=ToPerson(person=loser))
 
 
 def _news(event: Event, after: Case) -> tuple[Notice, MailId | None, TextId | None] | None:
@@ -155,5 +169,6 @@ def _audience(case: Case, actor: ActorId) -> Audience | None:
     return _to_queue(case.holder.queue, actor) if case.holder.queue is not None else None
 
 
-def _to_queue(queue: QueueName, actor: ActorId) -> ToQueue:
-    return ToQueue(queue=queue, but=None if actor == SYSTEM else PersonId(actor))
+def _to_queue(queue: QueueName, actor: ActorId, told: PersonId | None = None) -> ToQueue:
+    by = None if actor == SYSTEM else PersonId(actor)
+    return ToQueue(queue=queue, but=frozenset(person for person in (by, told) if person is not None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mailcase.config.settings import MailboxSettings, OwnAddress, PersonSettings, Settings
 from mailcase.core.case import MailboxName, PersonId, ProcessName, QueueName
 from mailcase.mail.clues import own_address
@@ -69,14 +71,14 @@ class AddressBook:
         found = self.person(person)
         return found.name if found else person
 
-    def told_of(self, queue: QueueName, *, but: PersonId | None) -> tuple[PersonSettings, ...]:
+    def told_of(self, queue: QueueName, *, but: Collection[PersonId] = ()) -> tuple[PersonSettings, ...]:
         """Who hears of news in a queue: its leaders, or all its people where it has no leader beside `but` (NT-2):
         work that the only leader gives back must not be told to nobody.
         """
         members = [
             person
             for person in self._settings.people.values()
-            if queue in person.queues and not person.is_retired and person.id != but
+            if queue in person.queues and not person.is_retired and person.id not in but
         ]
         leaders = [person for person in members if person.is_leader]
         return tuple(leaders or members)

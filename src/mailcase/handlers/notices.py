@@ -120,7 +120,7 @@ class NoticeWriter:
                 if person is not None and not person.is_retired:
                     return (_agent(person),)
                 # Whoever has left reads nothing; the queue takes care of what they still have.
-                return tuple(_agent(member) for member in self._book.told_of(workspace.process(case).queue, but=None))
+                return tuple(_agent(member) for member in self._book.told_of(workspace.process(case).queue))
             case ToQueue(queue=queue, but=but):
                 return tuple(_agent(person) for person in self._book.told_of(queue, but=but))
 

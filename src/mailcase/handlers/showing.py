@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailcase.core import labels
+from mailcase.core import assignment, labels
 from mailcase.core.case import SYSTEM, Case, LinkKind, PersonId, reference
 from mailcase.core.effects import Effect
 from mailcase.core.process import Notice, Process
@@ -21,6 +21,7 @@ def view_of(workspace: Workspace, case: Case, book: AddressBook, language: str) 
     process = workspace.process(case)
     requester = workspace.party_of(case.requester)
     actor = workspace.actor
+    keeper = assignment.keeper(case)
     continued = next((link.other for link in case.links if link.kind is LinkKind.CONTINUES), None)
     return NoticeView(
         ref=reference(case.id),
@@ -34,6 +35,7 @@ def view_of(workspace: Workspace, case: Case, book: AddressBook, language: str) 
         requester_address=requester.address if requester else "",
         actor_name=book.name_of(PersonId(actor)) if actor != SYSTEM else "",
         assignee_name=book.name_of(case.holder.assignee) if case.holder.assignee else "",
+        keeper_name=book.name_of(keeper) if keeper else "",
         promised_by=_promise(process, case, language),
         reopen_until=labels.moment(case.feedback_until, process.zone, language) if case.feedback_until else "",
         continues_ref=reference(continued) if continued is not None else "",

@@ -40,8 +40,9 @@ class NoticeView:
     person_name: str = ""
     #: Who caused this; "" when nobody did (time passed, a mail came).
     actor_name: str = ""
-    #: Who has the case now.
+    #: Who has the case now; who answers for it, too, where it waits or is resolved.
     assignee_name: str = ""
+    keeper_name: str = ""
 
     #: The mail that it is about: sender as `Name <address>`, its number for `mailcase mail show`, its text.
     mail_from: str = ""
@@ -107,6 +108,7 @@ def sample_views() -> tuple[tuple[str, NoticeView], ...]:
         person_name="Ann Lee",
         actor_name="Bob Ray",
         assignee_name="Ann Lee",
+        keeper_name="Ann Lee",
         mail_from="Marie O'Neil <marie@example.net>",
         mail_is_unconfirmed=True,
         mail_reply_to="m@example.com",
