@@ -1,5 +1,5 @@
 """What `make bench` measures: the daemon beside the script that a good engineer would write, in one run, on the same
-servers. `__main__` plays everything; every figure is a ratio within one run, or a limit of DESIGN 9.
+servers. `__main__` plays everything; every figure is a ratio within one run, or a limit (docs/performance.md).
 
 1. corpus    mail of mixed sizes and kinds, the same for every peer.
 2. peers     the IMAP server, the SMTP sink, and the daemon, each in a process of its own; `bare_loop` and `bare_lmtp`

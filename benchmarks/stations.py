@@ -24,7 +24,7 @@ _LOOK_EVERY_SECONDS = 0.002
 _REST = "loops and event loop"
 _READ = "read"
 _FIRST = "receive"
-#: The stations in the order of the path (DESIGN 3).
+#: The stations in the order of the path.
 STATIONS = (
     _FIRST,
     "accept",

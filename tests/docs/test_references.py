@@ -117,6 +117,19 @@ def test_a_path_that_is_named_exists(document: Path, name: str) -> None:
     assert (ROOT / name).exists() or (ROOT / "src" / "mailcase" / name).exists()
 
 
+def cited() -> Iterator[tuple[Path, str]]:
+    """Every page of docs that source, tests or benchmarks name."""
+    for part in ("src", "tests", "benchmarks"):
+        for path in sorted((ROOT / part).rglob("*.py")):
+            pages = re.findall(r"\bdocs/(?:decisions/\d{4}|[\w-]+\.md)", path.read_text(encoding="utf-8"))
+            yield from ((path, page) for page in dict.fromkeys(pages))
+
+
+@pytest.mark.parametrize(("source", "page"), _cases(cited()))
+def test_a_page_that_the_source_cites_exists(source: Path, page: str) -> None:
+    assert list(ROOT.glob(f"{page}*")), source
+
+
 def test_every_document_is_linked_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 

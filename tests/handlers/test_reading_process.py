@@ -1,4 +1,4 @@
-"""Mail is read in a process of its own, which may take only so long and so much (DESIGN 8, Poison; L5)."""
+"""Mail is read in a process of its own, which may take only so long and so much (L5)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: A daemon that is starting has the store before it listens, and another shell has it for a moment.
 PATIENCE = timedelta(seconds=3)
-_PAUSE_S = 0.1
+_PAUSE_SECONDS = 0.1
 
 #: Carries a request out where no daemon runs. Raises StoreBusy when another process has the store.
 Alone = Callable[["Settings", Request, Sequence[bytes]], Awaitable[Response]]
@@ -79,7 +79,7 @@ async def _ask(
         except StoreBusy as error:
             if clock.monotonic() >= give_up_at:
                 raise TransientError(f"{error}; no daemon answers on {socket}") from error
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def at_a_desk(settings: Settings, request: Request, blobs: Sequence[bytes]) -> Response:

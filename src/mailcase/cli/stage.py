@@ -40,7 +40,7 @@ ZONE = ZoneInfo("Europe/Paris")
 START = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
 #: How long an expectation may take to come true, in real time.
 PATIENCE = timedelta(seconds=15)
-POLL_S = 0.02
+POLL_SECONDS = 0.02
 
 SUPPORT = "support@example.org"
 
@@ -195,7 +195,7 @@ async def _until(seen: Callable[[], Awaitable[T | None]], what: str, *, patience
     try:
         async with asyncio.timeout(patience.total_seconds()):
             while (found := await seen()) is None:  # noqa: ASYNC110 - the answer lies behind a socket
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise StepFailed(f"expected: {what}") from error
     return found

@@ -24,11 +24,11 @@ from mailcase.inbound.control import Exit, Json, Response
 from mailcase.safe_text import safe_text
 
 ANSWER_WITHIN = timedelta(seconds=20)
-_PAUSE_S = 0.1
+_PAUSE_SECONDS = 0.1
 #: Reserved for examples (RFC 2606): mail to it reaches nobody.
 _DOMAIN = "example.net"
 _SUBJECT_LIMIT = 70
-_CONNECT_S = 10.0
+_CONNECT_SECONDS = 10.0
 #: A listener on all addresses is reached on the loopback one.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared with, not listened on
 
@@ -131,7 +131,7 @@ def wait_for_answer(session: Session, maildir: Path, before: frozenset[str], mai
             found = message_from_bytes((maildir / "new" / name).read_bytes(), policy=policy.default)
             if isinstance(found, EmailMessage) and str(mail["Message-ID"]) in str(found["In-Reply-To"] or ""):
                 return _answer(found)
-        time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_SECONDS)
     return None
 
 
@@ -156,7 +156,7 @@ def wait_for_reason(session: Session, sent_id: str) -> Response:
         )
         if not is_pending or session.clock.monotonic() >= give_up_at:
             return response
-        time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _tell(session: Session, line: str) -> None:

@@ -29,6 +29,7 @@ from mailcase.clock import Clock
 from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError, StoreFull, StoreUnavailable
+from mailcase.inbound import smtp_replies as reply
 from mailcase.inbound.accept import Accepts
 from mailcase.inbound.smtp_data import Content, Refusal, Room, has_bare_line_end, source_of
 from mailcase.log import get_logger
@@ -44,18 +45,6 @@ LMTP_LINE_BYTES = 65536
 PROGRESS_BYTES = 16 * 1024
 #: aiosmtpd's own time-out counts a whole DATA, our commit included, as one command (A4): ours take its place.
 _NEVER_SECONDS = 365 * 86_400.0
-
-_TRY_LATER = "451 4.3.0 cannot take the mail now, try again later"
-_NO_ROOM = "452 4.3.1 no room for the mail now, try again later"
-_TOO_MANY_SESSIONS = "421 4.7.0 too many connections, try again later"
-_TOO_MANY_UNKNOWN = "421 4.7.0 too many unknown recipients"
-_MALFORMED_ADDRESS = "553 5.1.3 malformed address"
-_UNKNOWN_RECIPIENT = "550 5.1.1 no such mailbox here"
-_TOO_MANY_RECIPIENTS = "452 4.5.3 too many recipients, send the others in another transaction"
-_BARE_LINE_END = "550 5.6.11 bare CR or LF is not allowed"
-_SESSION_OVER = "421 4.4.2 session took too long"
-_IDLE = "421 4.4.2 idle for too long"
-_STOPPING = "421 4.3.2 service is stopping"
 
 
 class Listener:
@@ -117,7 +106,7 @@ class Listener:
             return
         self._server.close()
         for conversation in tuple(self._conversations):
-            conversation.end(_STOPPING, lets_mail_finish=True)
+            conversation.end(reply.STOPPING, lets_mail_finish=True)
         await self._wait_until_gone(grace)
         cut_count = len(self._conversations)
         for conversation in tuple(self._conversations):
@@ -169,7 +158,7 @@ class _Gate(asyncio.Protocol):
         peer_name = connection.get_extra_info("peername")
         conversation = self._listener.admit(str(peer_name[0]) if peer_name else "")
         if conversation is None:
-            connection.write(_TOO_MANY_SESSIONS.encode() + b"\r\n")
+            connection.write(reply.TOO_MANY_SESSIONS.encode() + b"\r\n")
             connection.close()
             return
         connection.set_protocol(conversation)
@@ -224,8 +213,8 @@ class _Conversation(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connection = cast(asyncio.Transport, transport)
         super().connection_made(transport)
-        self._set_deadline(_SESSION_OVER, self._limits.session_for)
-        self._set_deadline(_IDLE, self._limits.session_idle)
+        self._set_deadline(reply.SESSION_OVER, self._limits.session_for)
+        self._set_deadline(reply.IDLE, self._limits.session_idle)
 
     def connection_lost(self, error: Exception | None) -> None:
         for deadline in self._deadlines.values():
@@ -238,7 +227,7 @@ class _Conversation(SMTP):
         is_command = self.phase is not _Phase.DATA and b"\n" in data
         if is_command or self._unrewarded_bytes >= PROGRESS_BYTES:
             self._unrewarded_bytes = 0
-            self._set_deadline(_IDLE, self._limits.session_idle)
+            self._set_deadline(reply.IDLE, self._limits.session_idle)
         super().data_received(data)
 
     def _set_deadline(self, farewell: str, after: timedelta) -> None:
@@ -299,8 +288,8 @@ class _Conversation(SMTP):
         limits = self._limits
         with Content(self._room, limit_bytes=limits.message_bytes, line_bytes=self.line_length_limit) as content:
             taken = await content.read(self._reader)
-            reply = taken.value if isinstance(taken, Refusal) else await self._hooks.take(self, self.envelope, taken)
-            await self.push(reply)
+            answer = taken.value if isinstance(taken, Refusal) else await self._hooks.take(self, self.envelope, taken)
+            await self.push(answer)
 
 
 class _LmtpConversation(_Conversation, LMTP):
@@ -337,7 +326,7 @@ class _Hooks:
     ) -> str:
         """The sender; `<>` stays as it is until DATA, because aiosmtpd takes an empty one for none."""
         if not _is_readable(address):
-            return _MALFORMED_ADDRESS
+            return reply.MALFORMED_ADDRESS
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 ok"
@@ -347,20 +336,20 @@ class _Hooks:
     ) -> str:
         """One recipient: unknown ones are refused first, so that LMTP hears of each."""
         if not _is_readable(address):
-            return _MALFORMED_ADDRESS
+            return reply.MALFORMED_ADDRESS
         if not self._knows_recipient(address):
             log.info("smtp_recipient_refused", mailbox=self.mailbox, peer=server.peer)
             server.unknown_count += 1
-            return _TOO_MANY_UNKNOWN if server.unknown_count > self._unknown_limit else _UNKNOWN_RECIPIENT
+            return reply.TOO_MANY_UNKNOWN if server.unknown_count > self._unknown_limit else reply.UNKNOWN_RECIPIENT
         if len(envelope.rcpt_tos) >= self._recipient_limit:
-            return _TOO_MANY_RECIPIENTS
+            return reply.TOO_MANY_RECIPIENTS
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
     async def take(self, server: _Conversation, envelope: Envelope, raw: bytes) -> str:
         """A complete mail: commits it, then acknowledges."""
         if self.kind is ListenerKind.SMTP and has_bare_line_end(raw):
-            return _BARE_LINE_END
+            return reply.BARE_LINE_END
         server.phase = _Phase.COMMIT
         now = self._clock.now()
         recipients = tuple(dict.fromkeys(envelope.rcpt_tos))
@@ -380,9 +369,9 @@ class _Hooks:
             # aiosmtpd cancels us when the client goes: what is being stored then must still wake whoever handles it.
             await asyncio.shield(commit)
         except StoreFull:
-            return _NO_ROOM
+            return reply.NO_ROOM
         except StoreUnavailable:
-            return _TRY_LATER
+            return reply.TRY_LATER
         return "250 2.6.0 accepted"
 
     async def wait_for_commits(self) -> None:
@@ -398,7 +387,7 @@ class _Hooks:
     async def handle_exception(self, error: Exception) -> str:
         """Whatever nobody expected: logged with its traceback, and the client tries again."""
         log.error("smtp_session_failed", mailbox=self.mailbox, exc_info=error)
-        return _TRY_LATER
+        return reply.TRY_LATER
 
 
 def _is_readable(address: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mailcase.errors import StoreUnavailable
 
 #: A reader of a database in WAL mode waits for nobody, except while its log is being recovered.
-_PATIENCE_S = 5.0
+_PATIENCE_SECONDS = 5.0
 #: What damage is told at most; a broken page has many symptoms.
 _FAULTS_AT_MOST = 20
 
@@ -25,7 +25,9 @@ def reading(path: Path, *, alone: bool = False) -> Iterator[sqlite3.Connection]:
     mode = "immutable=1" if alone else "mode=ro"
     try:
         with closing(
-            sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None, timeout=_PATIENCE_S)
+            sqlite3.connect(
+                f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS
+            )
         ) as database:
             database.row_factory = sqlite3.Row
             yield database

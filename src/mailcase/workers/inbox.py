@@ -212,7 +212,7 @@ class InboxWorker:
 
     async def _not_read(self, mail: ClaimedMail, error: Exception) -> None:
         if isinstance(error, ReadingLost) and mail.attempts > 1:
-            # Not by accident: it was alone this time (DESIGN 8, Poison).
+            # Not by accident: it was alone this time (docs/decisions/0012).
             error = PermanentError(str(error))
         await self._failed(mail, error)
 
