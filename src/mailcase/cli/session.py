@@ -21,7 +21,6 @@ from mailcase.config.settings import Language, PersonSettings, Settings
 from mailcase.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from mailcase.cli.ask import Alone
     from mailcase.config.glance import ShellSettings
     from mailcase.inbound.protocol import Json, Request, Response
 
@@ -128,15 +127,12 @@ class Session:
         *,
         acts: bool,
         blobs: Sequence[bytes] = (),
-        alone: Alone | None = None,
     ) -> Response:
-        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it. `alone` where
-        less than a whole desk will do without a daemon.
-        """
-        from mailcase.cli.ask import ask, at_a_desk
+        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it."""
+        from mailcase.cli.ask import ask
 
         request = self._request(operation, arguments, self.acting_person() if acts else self.person)
-        return ask(self.shell.socket, request, blobs, self.clock, alone=alone or at_a_desk, load=lambda: self.settings)
+        return ask(self.shell.socket, request, blobs, self.clock, load=lambda: self.settings)
 
     def ask_running(self, operation: str) -> Response | None:
         """The answer of a running daemon; None when there is none."""
