@@ -149,7 +149,8 @@ def test_a_mistake_in_the_file_does_not_keep_a_shell_from_a_running_daemon(
     [
         ("outgoing: hold\n", "held; would go to the folder"),
         ("outgoing: {redirect: me@example.org}\n", "all of it to me@example.org, through the folder"),
-        ("relay: {host: smtp.example.org, port: 587, tls: starttls}\n", "to smtp.example.org:587, starttls"),
+        ("relay: {host: smtp.example.org, port: 587, tls: starttls}\n", "to smtp.example.org:587, by STARTTLS"),
+        ("relay: {host: 127.0.0.1, port: 25, tls: none}\n", "to 127.0.0.1:25, without TLS"),
     ],
 )
 def test_the_check_says_where_mail_will_go(folder: Path, mailcase: Mailcase, more: str, said: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailcase.cli.arguments import REFERENCE, standard_input
+from mailcase.cli.ending import refused
 from mailcase.cli.options import Group, limit_option
 from mailcase.cli.render_case import case_list, case_show, case_summary
 from mailcase.cli.session import Session, perform, perform_list
@@ -48,7 +49,10 @@ def list_(
     list_name: str | None,
     limit: int | None,
 ) -> None:
-    """List cases, newest change first; ! needs attention, * has something new."""
+    """List cases, newest change first.
+
+    ! needs attention, * has something new.
+    """
     arguments: dict[str, Json] = {
         "status": status,
         "queue": queue,
@@ -134,7 +138,10 @@ def wait(ref: str, info: str | None, until: str | None, hold: bool) -> None:
 @reference_argument
 @click.option("--method", metavar="METHOD", help="How it was resolved.")
 def resolve(ref: str, method: str | None) -> None:
-    """Resolve a case; an answer inside the feedback window reopens it."""
+    """Resolve a case.
+
+    An answer inside the feedback window reopens it.
+    """
     _change("resolve", ref=ref, method=method)
 
 
@@ -152,7 +159,7 @@ def cancel(ref: str, yes: bool) -> None:
     """Close a case without completing it. Final, so it asks first."""
     if not yes:
         if not sys.stdin.isatty():
-            raise click.ClickException(f"cancelling {ref} is final and nobody is here to be asked: confirm with --yes")
+            raise refused(f"cancelling {ref} is final and nobody is here to be asked: confirm with --yes")
         click.confirm(f"Cancel {ref}? It cannot be reopened.", abort=True, err=True)
     _change("cancel", ref=ref, yes=True)
 
