@@ -34,6 +34,7 @@ def restored(data: Json, screen: Screen) -> Iterator[str]:
     done = Record(data)
     unknown = done.number("deliveries_unknown") or 0
     may_be_out = f"{_count(unknown, 'delivery', 'deliveries')}: mailcase outbox list --state unknown" if unknown else ""
+    about = f"new mail about what was before {screen.local(done.time('held_until'))}"
     yield from fields(
         [
             ("Store", Cell(done.text("store"), bold=True)),
@@ -41,7 +42,7 @@ def restored(data: Json, screen: Screen) -> Iterator[str]:
             ("Holds", Cell(_holds(done))),
             ("Moved aside", Cell(done.text("moved_aside_to"))),
             ("May have gone out", Cell(may_be_out, colour="yellow")),
-            ("Mail is held", Cell(f"that is about the time before {screen.local(done.time('held_until'))}")),
+            ("Held", Cell(f"{about}: mailcase outbox list --state queued")),
             ("New cases from", Cell(f"{(done.number('next_case_after') or 0) + 1}-C")),
         ],
         screen,
@@ -57,7 +58,7 @@ def migrated(data: Json, screen: Screen) -> Iterator[str]:
 
 def _holds(backup: Record) -> str:
     counts = (("case", "cases"), ("mail", "mails"), ("delivery", "deliveries"))
-    return ", ".join(_count(backup.number(many) or 0, one, many) for one, many in counts)
+    return ", ".join(_count(backup.number(many) or 0, one, many) for one, many in counts if many in backup.names)
 
 
 def _count(number: int, one: str, many: str) -> str:
