@@ -14,7 +14,7 @@ import pytest
 from tests.cli.scripted import CASE, DELIVERY, MAIL
 
 from mailcase.cli import codes, reload, render_case, render_mail, render_status
-from mailcase.cli.render_case import case_list, case_show, case_summary
+from mailcase.cli.render_case import case_answered, case_list, case_show, case_summary
 from mailcase.cli.render_mail import (
     mail_list,
     mail_show,
@@ -240,6 +240,12 @@ def test_after_a_command_the_case_takes_two_lines() -> None:
 
 
 # ---- mail ----------------------------------------------------------------------------------------------------------
+
+
+def test_after_a_reply_the_mail_is_named_that_carries_it() -> None:
+    timeline: list[Json] = [{"type": "answer-sent", "by": "ann", "text": f"outbox mail {number}"} for number in (3, 8)]
+
+    assert shown(case_answered, {**CASE, "timeline": timeline}).splitlines()[-1] == "  Answer written: outbox mail 8"
 
 
 def test_why_shows_each_rule_with_its_evidence_and_marks_the_one_that_decided() -> None:

@@ -11,7 +11,7 @@ import click
 from mailcase.cli.arguments import REFERENCE, standard_input
 from mailcase.cli.ending import refused
 from mailcase.cli.options import Group, limit_option
-from mailcase.cli.render_case import case_list, case_show, case_summary
+from mailcase.cli.render_case import case_answered, case_list, case_show, case_summary
 from mailcase.cli.session import Session, perform, perform_list
 from mailcase.cli.times import parse_time
 from mailcase.core.case import Status
@@ -235,4 +235,4 @@ def reply(ref: str, text: str | None, attach: tuple[Path, ...], to: str | None, 
     if not text.strip() and not blobs:
         raise click.UsageError("there is nothing to send: give --text TEXT, text on standard input, or --attach FILE.")
     arguments: dict[str, Json] = {"ref": ref, "text": text, "to": to, "wait": wait, "attachments": files}
-    perform("case.reply", arguments, view=case_summary, acts=True, blobs=blobs)
+    perform("case.reply", arguments, view=case_answered, acts=True, blobs=blobs)

@@ -104,6 +104,13 @@ def case_summary(data: Json, screen: Screen) -> Iterator[str]:
     yield _one_line("  " + " · ".join(parts), screen)
 
 
+def case_answered(data: Json, screen: Screen) -> Iterator[str]:
+    """The same after `case reply`, with the mail that was written: the outbox says whether it has gone out."""
+    yield from case_summary(data, screen)
+    written = [event for event in Record(data).records("timeline") if event.text("type") == "answer-sent"]
+    yield from (_one_line(f"  {_event(event, screen)}", screen) for event in written[-1:])
+
+
 def _title(case: Record, screen: Screen) -> str:
     room = None if screen.width is None else screen.width - len(case.text("ref")) - 2
     return case.text("subject") if room is None else cut(case.text("subject"), room)
