@@ -39,6 +39,7 @@ from mailcase.inbound.accept import Door
 from mailcase.inbound.check import check_mailbox
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
+from mailcase.inbound.protocol import Json
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.smtp_data import Room
 from mailcase.inbound.watcher import ImapWatcher, SessionFactory
@@ -106,12 +107,19 @@ class Ground:
     own_addresses: dict[MailboxName, frozenset[str]] = field(default_factory=dict)
     #: By what they depend on: a token has one keeper, whatever else of the configuration changes.
     logins: dict[object, Logins] = field(default_factory=dict)
+    #: What watches each IMAP mailbox.
+    watchers: dict[MailboxName, ImapWatcher] = field(default_factory=dict)
 
     @classmethod
     def over(cls, store: Store, ring: KeyRing, clock: Clock) -> Self:
         """The ground of a first configuration."""
         wakes = Wakes()
         return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox, clock))
+
+    def look_now(self, mailbox: MailboxName) -> None:
+        """Has a mailbox looked at without delay, where one is watched."""
+        if mailbox in self.watchers:
+            self.watchers[mailbox].look_now()
 
     def logins_for(self, settings: Settings, world: World) -> Logins:
         """The logins of these settings: those that there are already, where the settings ask for the same."""
@@ -161,7 +169,7 @@ class App:
             writer=writer,
             book=self.book,
             progress=self.progress,
-            check_mailbox=lambda name: check_mailbox(settings.mailboxes[name], world.offload, self.logins.mailboxes),
+            check_mailbox=self._check_mailbox,
             clock=world.clock,
             wakes=self.wakes,
             vitals=ground.vitals,
@@ -260,7 +268,7 @@ class App:
         }
 
     def _watcher(self, mailbox: MailboxSettings) -> ImapWatcher:
-        return ImapWatcher(
+        watcher = ImapWatcher(
             mailbox,
             door=self._door,
             store=self.store,
@@ -271,6 +279,16 @@ class App:
             credentials=self.logins.mailboxes[mailbox.name],
             limits=self.settings.limits,
             on_read=self.wakes.due.set,
+        )
+        self._ground.watchers[mailbox.name] = watcher
+        return watcher
+
+    async def _check_mailbox(self, name: MailboxName) -> list[Json]:
+        return await check_mailbox(
+            self.settings.mailboxes[name],
+            self.world.offload,
+            self.logins.mailboxes,
+            when_fine=lambda: self._ground.look_now(name),
         )
 
     def _inbox_worker(self) -> InboxWorker:

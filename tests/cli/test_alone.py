@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mailcase.cli.ask import ask, at_a_desk
+from mailcase.cli.ask import ask
 from mailcase.clock import SystemClock
 from mailcase.config.reader import load
 from mailcase.config.settings import Settings
@@ -60,7 +60,7 @@ def test_a_case_that_does_not_exist_is_refused(mailcase: Mailcase) -> None:
 
 def asked(settings: Settings, *, patience: timedelta) -> Response:
     request = Request(operation="case.list")
-    return ask(settings.socket, request, (), SystemClock(), alone=at_a_desk, load=lambda: settings, patience=patience)
+    return ask(settings.socket, request, (), SystemClock(), load=lambda: settings, patience=patience)
 
 
 def test_a_store_that_somebody_else_holds_is_tried_again_later(folder: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,41 @@ def test_without_any_file_all_that_was_tried_is_told(folder: Path) -> None:
 
     assert f"tried {folder}/a.yaml, {folder}/b.yaml" in str(wrong.value)
     assert "mailcase config example" in str(wrong.value)
+
+
+@pytest.fixture
+def barred() -> Iterator[Path]:
+    """A folder that this process may not look into, beside `open.yaml`, which it may read. Root is somebody else then:
+    nothing is barred to root.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "open.yaml").touch()
+        (folder / "barred").mkdir(mode=0)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            yield folder / "barred"
+        finally:
+            if is_root:
+                os.seteuid(0)
+            (folder / "barred").chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_looked_into_does_not_hide_the_next_place(barred: Path) -> None:
+    """The daemon's user is often started in the home of root."""
+    after = barred.parent / "open.yaml"
+
+    assert settings_file(None, {}, places=(barred / "config.yaml", after)) == after
+
+
+def test_a_file_that_this_user_may_not_look_for_is_told_so(barred: Path) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        settings_file(None, {}, places=(Path("a.yaml"), barred / "config.yaml"))
+
+    assert str(wrong.value).startswith(f"{barred}/config.yaml: this user may not look for it there")
 
 
 def test_a_named_file_that_is_missing_is_not_replaced_by_another(mailcase: Mailcase) -> None:
@@ -149,7 +186,8 @@ def test_a_mistake_in_the_file_does_not_keep_a_shell_from_a_running_daemon(
     [
         ("outgoing: hold\n", "held; would go to the folder"),
         ("outgoing: {redirect: me@example.org}\n", "all of it to me@example.org, through the folder"),
-        ("relay: {host: smtp.example.org, port: 587, tls: starttls}\n", "to smtp.example.org:587, starttls"),
+        ("relay: {host: smtp.example.org, port: 587, tls: starttls}\n", "to smtp.example.org:587, by STARTTLS"),
+        ("relay: {host: 127.0.0.1, port: 25, tls: none}\n", "to 127.0.0.1:25, without TLS"),
     ],
 )
 def test_the_check_says_where_mail_will_go(folder: Path, mailcase: Mailcase, more: str, said: str) -> None:

@@ -287,6 +287,7 @@ def test_a_cancel_that_nobody_confirms_is_refused(daemon: ScriptedDaemon, mailca
     result = mailcase("case", "cancel", "1-C")
 
     assert result.exit_code == 1
+    assert result.stderr.startswith("mailcase: ")
     assert "--yes" in result.stderr
     assert daemon.asked == []
 
@@ -305,6 +306,30 @@ def test_what_the_daemon_refuses_is_told_on_standard_error_with_its_exit_code(
     assert result.exit_code == exit_code
     assert result.stdout == ""
     assert result.stderr == "mailcase: 1-C is closed: only a new case can follow\n"
+
+
+def test_a_refused_reload_says_why_and_nothing_else(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:
+    daemon.response = Response(exit=78, data={"problems": ["config.yaml:3:1: x"]}, error="nothing is taken over: x")
+
+    result = mailcase("reload")
+
+    assert (result.exit_code, result.stdout) == (78, "")
+    assert result.stderr == "mailcase: nothing is taken over: x\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (["relay", "outgoing"], "Taken over: relay, outgoing\n"),
+        ([], "The file is as it was; secrets and templates count as they are now.\n"),
+    ],
+)
+def test_a_reload_says_what_it_took_over(
+    daemon: ScriptedDaemon, mailcase: Mailcase, changed: list[Json], said: str
+) -> None:
+    daemon.response = Response(data={"changed": changed})
+
+    assert mailcase("reload").stdout == said
 
 
 def test_a_check_that_found_something_prints_it_and_ends_with_1(daemon: ScriptedDaemon, mailcase: Mailcase) -> None:

@@ -14,9 +14,8 @@ import pytest
 from tests.cli.scripted import CASE, DELIVERY, MAIL
 
 from mailcase.cli import codes, reload, render_case, render_mail, render_status
-from mailcase.cli.render_case import case_list, case_show, case_summary
+from mailcase.cli.render_case import case_answered, case_list, case_show, case_summary
 from mailcase.cli.render_mail import (
-    facts,
     mail_list,
     mail_show,
     mailbox_check,
@@ -25,6 +24,7 @@ from mailcase.cli.render_mail import (
     outbox_show,
 )
 from mailcase.cli.render_status import status_screen
+from mailcase.cli.render_store import backed_up, migrated, restored
 from mailcase.cli.screen import Screen
 from mailcase.cli.table import columns_of
 from mailcase.cli.words import FRENCH
@@ -45,6 +45,26 @@ MAILBOX: dict[str, Json] = {
     "read_through_at": "2026-03-04T10:00:00Z",
     "checked_at": "2026-03-04T10:01:00Z",
     "last_error": None,
+}
+BACKUP: dict[str, Json] = {
+    "file": "/var/backups/mailcase.db",
+    "size_bytes": 290_816,
+    "made_at": "2026-03-04T10:00:00Z",
+    "revision": "0001",
+    "mails": 2,
+    "cases": 1,
+    "deliveries": 0,
+    "secrets": ["keys.json"],
+}
+RESTORED: dict[str, Json] = {
+    "store": "/var/lib/mailcase/mailcase.db",
+    "backup_made_at": "2026-03-04T10:00:00Z",
+    "mails": 2,
+    "cases": 1,
+    "deliveries_unknown": 3,
+    "next_case_after": 11_001,
+    "held_until": "2026-03-05T10:00:00Z",
+    "moved_aside_to": "/var/lib/mailcase/mailcase.db.before-restore-20260305T100000Z",
 }
 STATUS: dict[str, Json] = {
     "version": "0.1.0",
@@ -138,6 +158,15 @@ def test_a_case_is_shown_on_one_screen_with_its_timeline() -> None:
     ]
 
 
+def test_what_was_noted_on_a_case_can_be_read_whole_on_a_narrow_screen() -> None:
+    words = "called twice, nobody answers, " * 5 + "at last"
+    note: Json = {"at": "2026-03-04T10:00:00Z", "type": "note-added", "by": "ann", "text": words}
+
+    for width in (40, 80):
+        text = shown(case_show, {**CASE, "timeline": [note]}, screen(width=width))
+        assert " ".join(text.split()).endswith(words)
+
+
 def test_a_case_in_french_has_the_labels_of_the_spec() -> None:
     """1.2, 1.3."""
     text = shown(case_show, CASE, screen(Language.FRENCH))
@@ -213,6 +242,12 @@ def test_after_a_command_the_case_takes_two_lines() -> None:
 # ---- mail ----------------------------------------------------------------------------------------------------------
 
 
+def test_after_a_reply_the_mail_is_named_that_carries_it() -> None:
+    timeline: list[Json] = [{"type": "answer-sent", "by": "ann", "text": f"outbox mail {number}"} for number in (3, 8)]
+
+    assert shown(case_answered, {**CASE, "timeline": timeline}).splitlines()[-1] == "  Answer written: outbox mail 8"
+
+
 def test_why_shows_each_rule_with_its_evidence_and_marks_the_one_that_decided() -> None:
     assert shown(mail_show, MAIL).splitlines()[-8:] == [
         "",
@@ -241,6 +276,13 @@ def test_a_held_delivery_says_so() -> None:
     assert "queued (held)" in shown(outbox_list, [DELIVERY | {"state": "queued", "held": True}])
 
 
+def test_a_held_delivery_has_no_next_attempt() -> None:
+    held = {**DELIVERY, "state": "queued", "held": True, "next_at": "2026-03-04T10:00:00Z"}
+
+    assert "2026-03-04" not in shown(outbox_show, held)
+    assert "2026-03-04 11:00" in shown(outbox_show, {**held, "held": False})
+
+
 def test_a_disabled_mailbox_says_so() -> None:
     assert "imap (disabled)" in shown(mailbox_list, [MAILBOX | {"enabled": False}])
 
@@ -266,7 +308,9 @@ VIEWS: list[tuple[View, Json]] = [
     (outbox_show, DELIVERY),
     (mailbox_list, [MAILBOX]),
     (mailbox_check, [CHECK]),
-    (facts, {"store": "x", "revision": 3, "nested": {"a": ["b"]}, "done": True}),
+    (backed_up, BACKUP),
+    (restored, RESTORED),
+    (migrated, {"store": "/var/lib/mailcase/mailcase.db", "revision": "0001"}),
 ]
 
 
@@ -353,6 +397,14 @@ def test_what_wants_an_operator_stands_first_with_what_to_do() -> None:
         "    mailcase outbox list --state unknown",
         "",
     ]
+
+
+def test_a_long_problem_is_one_problem() -> None:
+    problem: Json = {"what": "mailbox-failing", "text": "Mailbox desk cannot be read: " + "no route to the host " * 6}
+
+    lines = list(status_screen({**STATUS, "problems": [problem]}, screen(width=60)))
+
+    assert [line[:2] for line in lines[:4]] == ["! ", "  ", "  ", "  "]
 
 
 def test_the_screen_says_how_everything_stands() -> None:

@@ -35,6 +35,16 @@ def test_a_backup_says_what_it_holds(store: Path, mailcase: Mailcase) -> None:
     assert told["size_bytes"] == Path("second.db").stat().st_size > 0
 
 
+def test_a_person_is_told_what_a_backup_holds_and_what_a_restore_leaves_to_do(store: Path, mailcase: Mailcase) -> None:
+    made = mailcase("store", "backup", "second.db").stdout
+    done = mailcase("store", "restore", "second.db", "--yes", "--ran-until", "2026-03-02 10:00").stdout
+
+    assert "1 case, 0 mails, 0 deliveries" in made
+    assert "1 case, 0 mails\n" in done
+    assert "new mail about what was before 2026-03-02 10:00: mailcase outbox list --state queued" in done
+    assert "May have gone out" not in done
+
+
 def test_no_secret_is_shown(store: Path, mailcase: Mailcase) -> None:
     """S16."""
     secret = json.loads((store.parent / "keys.json").read_text())["keys"][0]["secret"]

@@ -141,9 +141,7 @@ def test_a_secret_must_be_a_file_with_something_in_it(write: Write, tmp_path: Pa
     (tmp_path / "loop").symlink_to("loop")
     text = IMAP.replace("SECRET", "NAME")
 
-    assert _problems(write, text.replace("NAME", "none"), {}) == [
-        f"`{tmp_path / 'none'}` cannot be used: No such file or directory"
-    ]
+    assert _problems(write, text.replace("NAME", "none"), {}) == [f"there is no file `{tmp_path / 'none'}`"]
     assert _problems(write, text.replace("NAME", "folder"), {}) == [f"`{tmp_path / 'folder'}` is no file"]
     assert _problems(write, text.replace("NAME", "empty"), {}) == [f"`{tmp_path / 'empty'}` is empty"]
     assert "symbolic links" in _problems(write, text.replace("NAME", "loop"), {})[0]
@@ -162,8 +160,8 @@ def test_the_secret_of_the_relay_is_looked_at_too(check: Check, tmp_path: Path) 
     found = check("relay: {host: h, user: u, password_file: none}\n", needs_secrets=True)
 
     assert found == [
-        f"1:42 relay.password_file: `{tmp_path / 'none'}` cannot be used: No such file or directory"
-        " | Check path and permissions."
+        f"1:42 relay.password_file: there is no file `{tmp_path / 'none'}`"
+        f" | Write the secret alone into it, and chmod 600 {tmp_path / 'none'}"
     ]
 
 

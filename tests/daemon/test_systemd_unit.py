@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -72,6 +73,20 @@ def test_its_commands_are_ours(name: str) -> None:
     assert program == "/opt/mailcase/bin/mailcase"
     assert words[0] == "--config"
     assert main.get_command(click.Context(main), words[-1]) is not None
+
+
+def test_what_it_points_to_is_in_the_wheel() -> None:
+    root = UNIT.parents[1]
+    data_files = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    installed = {
+        f"/opt/mailcase/{folder}/{path.name}"
+        for folder, patterns in data_files.items()
+        for pattern in patterns
+        for path in root.glob(pattern)
+    }
+
+    (documentation,) = settings()["Documentation"]
+    assert {documentation.removeprefix("file:"), "/opt/mailcase/lib/systemd/system/mailcase.service"} <= installed
 
 
 def test_a_stop_has_more_time_than_the_daemon_takes() -> None:

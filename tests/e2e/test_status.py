@@ -6,8 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.house import START, House, house, living, mail_text, settings_in
+import pytest
+from tests.e2e.house import START, House, house, imap_mailbox, living, mail_text, settings_in
 from tests.servers.eventually import eventually
+from tests.servers.imap_servers import ImapServer
 
 from mailcase.clock import SteppedClock
 from mailcase.core.case import MailboxName
@@ -127,6 +129,29 @@ async def test_a_mailbox_that_cannot_be_read_is_an_alarm_with_the_words_of_its_f
     assert problem["advice"].startswith("mailcase mailbox check desk")
 
 
+@pytest.mark.parametrize("operation", ["mailbox.check", "reload"])
+async def test_a_mended_password_is_used_at_once_when_somebody_checks_or_reloads(
+    tmp_path: Path, imap_server: ImapServer, operation: str
+) -> None:
+    """After a refused login the mailbox pauses for a minute and more, and nobody waits for that."""
+    mailbox = imap_mailbox(tmp_path, imap_server, imap_server.new_folder())
+    (tmp_path / "secret").write_text("wrong\n")
+    async with living(settings_in(tmp_path, mailboxes=mailbox), clock=SteppedClock(START)) as here:
+
+        async def is_refused() -> bool:
+            return problems((await screen(here))[1]) == ["mailbox-failing"]
+
+        async def is_well() -> bool:
+            return (await screen(here))[0] is Exit.DONE
+
+        await eventually(is_refused, "a refused login")
+        (tmp_path / "secret").write_text(imap_server.secret.read_text())
+        answer = await (here.daemon.reload() if operation == "reload" else here.answer(operation))
+        await eventually(is_well, "a mailbox that is read")
+
+    assert answer.exit is Exit.DONE
+
+
 async def test_a_mailbox_that_is_silent_without_an_error_is_an_alarm(tmp_path: Path) -> None:
     """L8: hung connections look like quiet mailboxes."""
     secret = tmp_path / "secret"
@@ -196,4 +221,5 @@ async def test_a_reload_that_was_refused_stays_an_alarm_until_one_succeeds(tmp_p
 
     assert (ended, problems(told)) == (Exit.REFUSED, ["reload-refused"])
     assert "enqiury" in told["problems"][0]["text"]
+    assert "\n" not in told["problems"][0]["text"]
     assert mended[0] is Exit.DONE

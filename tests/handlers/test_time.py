@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.handlers.office import ANN, MARIE, Office, body_of, raw_mail
 
+from mailcase.config.settings import Language
 from mailcase.core.case import Flag, Status, StatusReason
 from mailcase.core.events import DueAtRisk, DueMissed, StatusChanged
 from mailcase.core.sla import DueColour, due_colour
+from mailcase.inbound.protocol import Request
 
 
 async def moments(office: Office, ref: str = "1001-C") -> list[tuple[str, datetime]]:
@@ -108,6 +111,19 @@ async def test_T28_a_window_closes_at_its_end_however_late_that_is_noticed(offic
     case = await office.case()
     assert (case.status, case.status_reason) == (Status.CLOSED, StatusReason.FEEDBACK_WINDOW_PASSED)
     assert await moments(office) == [("StatusChanged", end)]
+
+
+async def test_the_timeline_says_until_when_an_answer_reopens(office: Office) -> None:
+    await office.receives(raw_mail())
+    await office.resolved()
+
+    request = Request(operation="case.show", arguments={"ref": "1001-C"})
+    told = [
+        str((await office.app.desk.answer(replace(request, language=language), uid=None, blobs=())).data)
+        for language in Language
+    ]
+
+    assert ["an answer reopens it until" in told[0], "une réponse le rouvre jusqu’au" in told[1]] == [True, True]
 
 
 async def test_a_window_is_held_for_unread_mail_and_closes_once_that_is_read(office: Office) -> None:

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.inbound.watched import password_credentials
-from tests.servers.imap_servers import ImapServer
+from tests.servers.imap_servers import ImapServer, free_port
+from tests.servers.scripted_imap import ScriptedImap, always
 
 from mailcase.clock import SystemClock
 from mailcase.config.settings import (
@@ -76,6 +77,25 @@ async def test_a_wrong_password_says_what_to_do(imap_server: ImapServer, tmp_pat
     assert row["ok"] is False
     assert "SECRET_wrong" not in str(row["detail"])
     assert str(secret) in str(row["detail"])
+
+
+async def test_a_port_that_nobody_listens_on_is_told_in_the_words_of_the_system(imap_server: ImapServer) -> None:
+    port = free_port()
+
+    (row,) = await check(replace(imap_server.source("INBOX"), port=port))
+
+    assert isinstance(row, dict)
+    assert row["ok"] is False
+    assert str(row["detail"]).endswith(f"connecting to 127.0.0.1:{port}: Connection refused")
+
+
+async def test_what_a_server_cannot_is_told(tmp_path: Path) -> None:
+    with ScriptedImap({"CAPABILITY": always(b"* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n")}) as server:
+        (row,) = await check(server.source(tmp_path / "secret"))
+
+    assert isinstance(row, dict)
+    assert row["ok"] is True
+    assert "no IDLE" in str(row["detail"])
 
 
 async def test_a_server_that_says_nothing_is_given_up(imap_server: ImapServer) -> None:

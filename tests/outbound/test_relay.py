@@ -120,6 +120,17 @@ async def test_the_servers_words_are_kept(verb: str, reply: Reply, state: Delive
     assert reply in attempts[0].reply
 
 
+async def test_a_relay_that_nobody_listens_at_is_told_in_the_words_of_the_system() -> None:
+    async with SmtpSink() as sink:
+        port = sink.port
+
+    async with relay_to(port).session() as session:
+        attempts = await session.send(claimed("anna@example.org"), before_data=Journal())
+
+    assert states(attempts) == [DEFERRED]
+    assert attempts[0].reply == f"relay 127.0.0.1:{port}: cannot connect: Connection refused"
+
+
 async def test_a_refused_recipient_does_not_stop_the_others() -> None:
     """R11: several RCPT in one transaction, each settled singly."""
     journal = Journal()

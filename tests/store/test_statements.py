@@ -119,6 +119,7 @@ HOT = (
     "standing.BACKLOG",
     "standing.SET_ASIDE",
     "standing.DELIVERIES",
+    "standing.RECENT_DELIVERIES",
 )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(seconds=3)
 _PAUSE_SECONDS = 0.1
 
-#: Carries a request out where no daemon runs. Raises StoreBusy when another process has the store.
-Alone = Callable[["Settings", Request, Sequence[bytes]], Awaitable[Response]]
-
 
 def ask(
     socket: Path,
@@ -32,12 +28,11 @@ def ask(
     blobs: Sequence[bytes],
     clock: Clock,
     *,
-    alone: Alone,
     load: Callable[[], Settings],
     patience: timedelta = PATIENCE,
 ) -> Response:
-    """The answer to `request`, by the daemon at the socket or by `alone` under the settings that `load` gives; a store
-    that somebody else holds is waited for as long as `patience` lasts.
+    """The answer to `request`, by the daemon at the socket, or by this process under the settings that `load`
+    gives; a store that somebody else holds is waited for as long as `patience` lasts.
 
     Raises:
         CommandRefused: the daemon may not be asked by this user, or the request is too large.
@@ -45,7 +40,7 @@ def ask(
         ConfigError: no daemon answers, and the configuration is wrong.
 
     """
-    return asyncio.run(_ask(socket, request, blobs, clock, alone, load, patience))
+    return asyncio.run(_ask(socket, request, blobs, clock, load, patience))
 
 
 def ask_running(socket: Path, request: Request) -> Response | None:
@@ -58,7 +53,6 @@ async def _ask(
     request: Request,
     blobs: Sequence[bytes],
     clock: Clock,
-    alone: Alone,
     load: Callable[[], Settings],
     patience: timedelta,
 ) -> Response:
@@ -75,18 +69,24 @@ async def _ask(
         # What is done is printed; only what somebody should look at belongs on standard error as well.
         log.set_up(level="warning")
         try:
-            return await alone(settings, request, blobs)
+            return await _here(settings, request, blobs, clock)
         except StoreBusy as error:
             if clock.monotonic() >= give_up_at:
                 raise TransientError(f"{error}; no daemon answers on {socket}") from error
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def at_a_desk(settings: Settings, request: Request, blobs: Sequence[bytes]) -> Response:
-    """Any operation, at a desk of this process. Raises StoreBusy."""
+async def _here(settings: Settings, request: Request, blobs: Sequence[bytes], clock: Clock) -> Response:
+    """Any operation, in this process; a question without all that a change needs. Raises StoreBusy."""
+    from mailcase.desk.questions import QUESTIONS
+
+    if request.operation in QUESTIONS:
+        from mailcase.desk.alone import answer_alone
+
+        return await answer_alone(settings, request, clock)
+
     from mailcase.app import open_desk
     from mailcase.inbound.control import answered
 
-    async with AsyncExitStack() as opened:
-        desk = await opened.enter_async_context(open_desk(settings))
+    async with open_desk(settings) as desk:
         return await answered(desk.answer, request, uid=os.getuid(), blobs=blobs)

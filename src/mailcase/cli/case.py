@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mailcase.cli.arguments import REFERENCE, standard_input
+from mailcase.cli.ending import refused
 from mailcase.cli.options import Group, limit_option
-from mailcase.cli.render_case import case_list, case_show, case_summary
+from mailcase.cli.render_case import case_answered, case_list, case_show, case_summary
 from mailcase.cli.session import Session, perform, perform_list
 from mailcase.cli.times import parse_time
 from mailcase.core.case import Status
@@ -48,7 +49,10 @@ def list_(
     list_name: str | None,
     limit: int | None,
 ) -> None:
-    """List cases, newest change first; ! needs attention, * has something new."""
+    """List cases, newest change first.
+
+    ! needs attention, * has something new.
+    """
     arguments: dict[str, Json] = {
         "status": status,
         "queue": queue,
@@ -134,7 +138,10 @@ def wait(ref: str, info: str | None, until: str | None, hold: bool) -> None:
 @reference_argument
 @click.option("--method", metavar="METHOD", help="How it was resolved.")
 def resolve(ref: str, method: str | None) -> None:
-    """Resolve a case; an answer inside the feedback window reopens it."""
+    """Resolve a case.
+
+    An answer inside the feedback window reopens it.
+    """
     _change("resolve", ref=ref, method=method)
 
 
@@ -152,7 +159,7 @@ def cancel(ref: str, yes: bool) -> None:
     """Close a case without completing it. Final, so it asks first."""
     if not yes:
         if not sys.stdin.isatty():
-            raise click.ClickException(f"cancelling {ref} is final and nobody is here to be asked: confirm with --yes")
+            raise refused(f"cancelling {ref} is final and nobody is here to be asked: confirm with --yes")
         click.confirm(f"Cancel {ref}? It cannot be reopened.", abort=True, err=True)
     _change("cancel", ref=ref, yes=True)
 
@@ -228,4 +235,4 @@ def reply(ref: str, text: str | None, attach: tuple[Path, ...], to: str | None, 
     if not text.strip() and not blobs:
         raise click.UsageError("there is nothing to send: give --text TEXT, text on standard input, or --attach FILE.")
     arguments: dict[str, Json] = {"ref": ref, "text": text, "to": to, "wait": wait, "attachments": files}
-    perform("case.reply", arguments, view=case_summary, acts=True, blobs=blobs)
+    perform("case.reply", arguments, view=case_answered, acts=True, blobs=blobs)

@@ -14,7 +14,9 @@ from mailcase.config.settings import (
     MailboxSettings,
     MaildirRelay,
     OutgoingMode,
+    Relay,
     Settings,
+    Tls,
 )
 from mailcase.core.process import Process
 from mailcase.errors import ConfigError
@@ -80,9 +82,13 @@ def _source(mailbox: MailboxSettings) -> str:
     return text if mailbox.is_enabled else f"{text} (disabled)"
 
 
+def _tls(relay: Relay) -> str:
+    return "without TLS" if relay.tls is Tls.NONE else f"by {relay.tls.upper()}"
+
+
 def _outgoing(settings: Settings) -> str:
     relay = settings.relay
-    to = f"the folder {relay.path}" if isinstance(relay, MaildirRelay) else f"{relay.host}:{relay.port}, {relay.tls}"
+    to = f"the folder {relay.path}" if isinstance(relay, MaildirRelay) else f"{relay.host}:{relay.port}, {_tls(relay)}"
     match settings.outgoing.mode:
         case OutgoingMode.SEND:
             return f"to {to}"

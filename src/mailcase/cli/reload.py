@@ -11,7 +11,7 @@ from mailcase.cli.options import Command
 from mailcase.cli.record import Record
 from mailcase.cli.screen import Screen
 from mailcase.cli.session import Session
-from mailcase.cli.words import word
+from mailcase.cli.words import colon, word
 from mailcase.inbound.protocol import Json
 
 
@@ -26,8 +26,11 @@ def reload() -> None:
 
 
 def _changed(answer: Json, screen: Screen) -> Iterator[str]:
-    changed = Record(answer).texts("changed")
-    if changed:
-        yield from changed
+    record = Record(answer)
+    if "changed" not in record.names:
+        # Refused: standard error says why.
+        return
+    if changed := record.texts("changed"):
+        yield f"{word('Taken over', screen.language)}{colon(screen.language)}{', '.join(changed)}"
     else:
-        yield word("Nothing has changed but secrets and templates.", screen.language)
+        yield word("The file is as it was; secrets and templates count as they are now.", screen.language)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mailcase.cli.record import Record, records
 from mailcase.cli.screen import Screen
-from mailcase.cli.table import Cell, Column, columns_of, cut, fields, table
+from mailcase.cli.table import Cell, Column, beside, columns_of, cut, fields, table
 from mailcase.cli.words import actor_label, colon, event_label, label, link_label, list_label, status_label, word
 from mailcase.core.case import Flag, Origin, ReopeningCause, Status, StatusReason, WaitType
 from mailcase.core.sla import DueColour, due_colour
@@ -104,6 +104,13 @@ def case_summary(data: Json, screen: Screen) -> Iterator[str]:
     yield _one_line("  " + " · ".join(parts), screen)
 
 
+def case_answered(data: Json, screen: Screen) -> Iterator[str]:
+    """The same after `case reply`, with the mail that was written: the outbox says whether it has gone out."""
+    yield from case_summary(data, screen)
+    written = [event for event in Record(data).records("timeline") if event.text("type") == "answer-sent"]
+    yield from (_one_line(f"  {_event(event, screen)}", screen) for event in written[-1:])
+
+
 def _title(case: Record, screen: Screen) -> str:
     room = None if screen.width is None else screen.width - len(case.text("ref")) - 2
     return case.text("subject") if room is None else cut(case.text("subject"), room)
@@ -123,7 +130,8 @@ def case_show(data: Json, screen: Screen) -> Iterator[str]:
     timeline = [(event, _actor(event, screen)) for event in case.records("timeline")]
     width = max((columns_of(who) for _, who in timeline), default=0)
     for event, who in timeline:
-        yield _one_line(_event(event, who + " " * (width - columns_of(who)), screen), screen)
+        head = f"{screen.local(event.time('at'))}  {who}{' ' * (width - columns_of(who))}  "
+        yield from beside(head, _event(event, screen), screen)
 
 
 def _facts(case: Record, screen: Screen) -> Iterator[tuple[str, Cell]]:
@@ -193,7 +201,7 @@ def _done(entry: Record, screen: Screen, what: str) -> str:
     return ", ".join(part for part in (screen.local(entry.time("at")), _actor(entry, screen), how) if part)
 
 
-def _event(event: Record, who: str, screen: Screen) -> str:
+def _event(event: Record, screen: Screen) -> str:
     text = event.text("text")
     what = event_label(event.text("type"), screen.language)
-    return f"{screen.local(event.time('at'))}  {who}  {what}{colon(screen.language) + text if text else ''}"
+    return f"{what}{colon(screen.language) + text if text else ''}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mailcase.cli.codes import code
 from mailcase.cli.record import Record, records
 from mailcase.cli.screen import Screen
-from mailcase.cli.table import Cell, Column, Row, columns_of, fields, table, wrapped
+from mailcase.cli.table import Cell, Column, Row, columns_of, fields, size, table, wrapped
 from mailcase.cli.words import notice_label, word
 from mailcase.inbound.protocol import Json
 
@@ -75,7 +75,7 @@ def mail_show(data: Json, screen: Screen) -> Iterator[str]:
             ("Received", Cell(screen.local(mail.time("received_at")))),
             ("Mailbox", Cell(mail.text("mailbox"))),
             ("Message-ID", Cell(mail.text("message_id"))),
-            ("Size", Cell(_size(mail.number("size_bytes")))),
+            ("Size", Cell(size(mail.number("size_bytes") or 0))),
             ("Kind", Cell(code(mail.text("kind"), screen.language))),
             ("Outcome", Cell(" ".join(part for part in ending if part), colour=outcome.colour, bold=True)),
         ],
@@ -105,12 +105,6 @@ def _trace(steps: Sequence[Record], screen: Screen) -> Iterator[str]:
             )
 
 
-def _size(size_bytes: int | None) -> str:
-    if size_bytes is None:
-        return ""
-    return f"{size_bytes} B" if size_bytes < 1024 else f"{size_bytes / 1024:.0f} kB"
-
-
 # ---- mail that goes out --------------------------------------------------------------------------------------------
 
 
@@ -134,7 +128,7 @@ def outbox_list(data: Json, screen: Screen) -> Iterator[str]:
             Cell(notice_label(delivery.text("notice"), screen.language)),
             Cell(delivery.text("to")),
             Cell(delivery.text("attempts")),
-            Cell(screen.local(delivery.time("next_at"))),
+            Cell(_next(delivery, screen)),
             Cell(delivery.text("last_reply")),
         ]
         for delivery in records(data)
@@ -152,6 +146,11 @@ def _state(delivery: Record, screen: Screen) -> Cell:
     )
 
 
+def _next(delivery: Record, screen: Screen) -> str:
+    """When it is tried next; a held one is not tried."""
+    return "" if delivery.is_true("held") else screen.local(delivery.time("next_at"))
+
+
 def outbox_show(data: Json, screen: Screen) -> Iterator[str]:
     """Where one delivery stands."""
     delivery = Record(data)
@@ -166,14 +165,14 @@ def outbox_show(data: Json, screen: Screen) -> Iterator[str]:
             ("Message-ID", Cell(delivery.text("message_id"))),
             ("Mail", Cell(delivery.text("mail_id"))),
             ("Attempts", Cell(delivery.text("attempts"))),
-            ("Next", Cell(screen.local(delivery.time("next_at")))),
+            ("Next", Cell(_next(delivery, screen))),
             ("Last reply", Cell(delivery.text("last_reply"))),
         ],
         screen,
     )
 
 
-# ---- mailboxes, and answers of other kinds -------------------------------------------------------------------------
+# ---- mailboxes -------------------------------------------------------------------------------------------------------
 
 
 def mailbox_list(data: Json, screen: Screen) -> Iterator[str]:
@@ -215,9 +214,3 @@ def mailbox_check(data: Json, screen: Screen) -> Iterator[str]:
         yield f"{check.text('mailbox')}  {check.text('check')}: {verdict}"
         if detail := check.text("detail"):
             yield from (f"    {line}" for line in wrapped(detail, screen, indent=4))
-
-
-def facts(data: Json, screen: Screen) -> Iterator[str]:
-    """Any one object: its keys and values."""
-    answer = Record(data)
-    yield from fields([(key.replace("_", " "), Cell(answer.text(key))) for key in answer.names], screen)

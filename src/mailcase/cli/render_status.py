@@ -38,8 +38,8 @@ def status_screen(data: Json, screen: Screen) -> Iterator[str]:
 def _problems(answer: Record, screen: Screen) -> Iterator[str]:
     problems = answer.records("problems")
     for problem in problems:
-        for line in wrapped(problem.text("text"), screen, indent=2):
-            yield "! " + screen.styled(line, colour="red", bold=True)
+        for number, line in enumerate(wrapped(problem.text("text"), screen, indent=2)):
+            yield ("  " if number else "! ") + screen.styled(line, colour="red", bold=True)
         for line in wrapped(problem.text("advice"), screen, indent=4):
             yield f"    {line}"
     if problems:
@@ -72,7 +72,7 @@ def _due(answer: Record, screen: Screen) -> Cell:
         ("green", word("due later", screen.language)),
     ]
     colour = "red" if due.number("red") else "yellow" if due.number("amber") else None
-    return Cell(_counts(due, names) or word("none", screen.language), colour=colour)
+    return Cell(_counts(due, names) or word("no due date", screen.language), colour=colour)
 
 
 def _mail(answer: Record, screen: Screen) -> Cell:

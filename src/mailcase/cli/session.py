@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -21,7 +22,6 @@ from mailcase.config.settings import Language, PersonSettings, Settings
 from mailcase.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from mailcase.cli.ask import Alone
     from mailcase.config.glance import ShellSettings
     from mailcase.inbound.protocol import Json, Request, Response
 
@@ -42,14 +42,23 @@ def settings_file(
     if named is None and (variable := environment.get(VARIABLE)):
         named = Path(variable)
     places = (named,) if named else places
+    barred: list[Path] = []
     for place in places:
-        if place.is_file():
-            return place
+        try:
+            if stat.S_ISREG(place.stat().st_mode):
+                return place
+        except PermissionError:
+            # Of a folder on the way, often the one that a daemon's user was started in: the next place may do.
+            barred.append(place)
+        except OSError:
+            continue
     tried = ", ".join(str(place) for place in places)
+    file, message = places[0], "there is no such file" if named else f"no configuration file; tried {tried}"
     hint = f"Name one with --config FILE or {VARIABLE}; `mailcase config example` prints one to begin with."
-    message = "there is no such file" if named else f"no configuration file; tried {tried}"
-    problem = Problem(file=str(places[0]), line=None, column=None, where="", message=message, hint=hint)
-    raise ConfigError((problem,))
+    if barred:
+        file, message = barred[-1], "this user may not look for it there"
+        hint = "Work as the daemon's user, join the group that may read it, or name another with --config FILE."
+    raise ConfigError((Problem(file=str(file), line=None, column=None, where="", message=message, hint=hint),))
 
 
 class Session:
@@ -128,15 +137,12 @@ class Session:
         *,
         acts: bool,
         blobs: Sequence[bytes] = (),
-        alone: Alone | None = None,
     ) -> Response:
-        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it. `alone` where
-        less than a whole desk will do without a daemon.
-        """
-        from mailcase.cli.ask import ask, at_a_desk
+        """Has the operation carried out, by the daemon or here; `acts` when somebody must answer for it."""
+        from mailcase.cli.ask import ask
 
         request = self._request(operation, arguments, self.acting_person() if acts else self.person)
-        return ask(self.shell.socket, request, blobs, self.clock, alone=alone or at_a_desk, load=lambda: self.settings)
+        return ask(self.shell.socket, request, blobs, self.clock, load=lambda: self.settings)
 
     def ask_running(self, operation: str) -> Response | None:
         """The answer of a running daemon; None when there is none."""

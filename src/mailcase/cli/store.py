@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mailcase.cli.options import Group
-from mailcase.cli.render_mail import facts
-from mailcase.cli.render_store import findings
-from mailcase.cli.session import Session, perform
+from mailcase.cli.render_store import backed_up, findings, migrated, restored
+from mailcase.cli.session import Session, View, perform
 from mailcase.cli.times import parse_time
 
 if TYPE_CHECKING:
-    from mailcase.inbound.control import Json
+    from mailcase.inbound.protocol import Json
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -28,7 +27,7 @@ def store() -> None:
 @store.command()
 def migrate() -> None:
     """Bring the tables to the form this version needs."""
-    perform("store.migrate", {}, view=facts, acts=False)
+    perform("store.migrate", {}, view=migrated, acts=False)
 
 
 @store.command()
@@ -51,6 +50,7 @@ def backup(file: Path) -> None:
             "deliveries": made.deliveries,
             "secrets": list(made.secrets),
         },
+        backed_up,
     )
 
 
@@ -88,6 +88,7 @@ def restore(file: Path, yes: bool, ran_until: str | None) -> None:
             "held_until": until.isoformat(),
             "moved_aside_to": str(done.moved_to) if done.moved_to else None,
         },
+        restored,
     )
 
 
@@ -106,7 +107,7 @@ def check() -> None:
     )
 
 
-def _tell(session: Session, what: dict[str, Json]) -> None:
+def _tell(session: Session, what: dict[str, Json], view: View) -> None:
     from mailcase.inbound.protocol import Response
 
-    session.print(Response(data=what), facts)
+    session.print(Response(data=what), view)

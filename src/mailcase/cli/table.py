@@ -40,6 +40,16 @@ class Cell:
 Row = Sequence[Cell]
 
 
+def size(size_bytes: int) -> str:
+    """A size as people say it: `280 B`, `17 kB`, `1.2 GB`."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    for unit, bytes_of in (("kB", 1 << 10), ("MB", 1 << 20)):
+        if size_bytes < bytes_of * 1000:
+            return f"{size_bytes / bytes_of:.0f} {unit}"
+    return f"{size_bytes / (1 << 30):.1f} GB"
+
+
 def columns_of(text: str) -> int:
     """How many columns of a terminal the text takes."""
     return sum(_columns_of_character(character) for character in text)
@@ -134,6 +144,15 @@ def fields(pairs: Sequence[tuple[str, Cell]], screen: Screen) -> list[str]:
         lines.append(label + screen.styled(first, colour=cell.colour, bold=cell.bold))
         lines.extend(" " * indent + screen.styled(line, colour=cell.colour, bold=cell.bold) for line in more)
     return lines
+
+
+def beside(head: str, text: str, screen: Screen) -> list[str]:
+    """The text beside its head, continued under itself; on a screen too narrow for that, under the head."""
+    indent = columns_of(head)
+    if screen.width is not None and screen.width - indent < _LEAST_ROOM:
+        return [head.rstrip(), *(f"    {line}" for line in wrapped(text, screen, indent=4))]
+    first, *more = wrapped(text, screen, indent=indent)
+    return [head + first, *(" " * indent + line for line in more)]
 
 
 def wrapped(text: str, screen: Screen, *, indent: int) -> list[str]:

@@ -42,7 +42,6 @@ FRENCH: Mapping[str, str] = {
     "Message-ID": "Message-ID",
     "Name": "Nom",
     "Next": "Prochain essai",
-    "Nothing has changed but secrets and templates.": "Rien n’a changé, hormis les secrets et les modèles.",
     "Not Set": "Non définie",
     "Nothing to show.": "Rien à afficher.",
     "Notice": "Avis",
@@ -63,6 +62,10 @@ FRENCH: Mapping[str, str] = {
     "State": "État",
     "Status": "Statut",
     "Subject": "Objet",
+    "Taken over": "Pris en compte",
+    "The file is as it was; secrets and templates count as they are now.": (
+        "Le fichier n’a pas changé ; les secrets et les modèles comptent tels qu’ils sont."
+    ),
     "Timeline": "Chronologie",
     "To": "À",
     "Unconfirmed": "Non confirmés",
@@ -81,6 +84,7 @@ FRENCH: Mapping[str, str] = {
     "held": "retenu",
     "listening": "à l’écoute",
     "named, from outside, by": "mentionné, de l’extérieur, par",
+    "no due date": "aucune",
     "none": "aucun",
     "none is held": "aucune n’est retenue",
     "not listening": "pas à l’écoute",

@@ -149,7 +149,11 @@ def _check_folder(path: Path) -> None:
 
 def _check_secret(path: Path, around: Surroundings) -> None:
     """Looks at the file, never into it."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        hint = f"Write the secret alone into it, and chmod 600 {escaped(str(path))}"
+        raise Mistake(f"there is no file {_shown(path)}", hint) from None
     if not stat.S_ISREG(status.st_mode):
         raise Mistake(f"{_shown(path)} is no file")
     _check_file(path)

@@ -143,7 +143,7 @@ _EVENT: Mapping[type[events.Event], _Words] = {
     events.CaseReopened: ("Reopened", "Rouvert"),
     events.MailAppended: ("Mail received", "E-mail reçu"),
     events.MailFiled: ("Mail filed", "E-mail classé"),
-    events.AnswerSent: ("Answer sent", "Réponse envoyée"),
+    events.AnswerSent: ("Answer written", "Réponse écrite"),
     events.DeliveryFailed: ("Mail not delivered", "E-mail non distribué"),
     events.NoteAdded: ("Note", "Note"),
     events.CaseLinked: ("Case linked", "Activité liée"),

@@ -75,22 +75,24 @@ class Reload:
             try:
                 changed = await self._apply()
             except ConfigError as error:
-                return self._refused(error, [str(problem) for problem in error.problems])
+                count = len(error.problems)
+                head = f"nothing is taken over: {count} problem{'s' if count != 1 else ''} in the configuration"
+                return self._refused(error, head, [str(problem) for problem in error.problems])
             except StoreUnavailable as error:
-                return self._refused(error, [str(error)])
+                return self._refused(error, "nothing is taken over", [str(error)])
             finally:
                 self.tell_status()
                 self._manager.ready()
         log.info("configuration_reloaded", changed=list(changed))
         return Response(data={"changed": [*changed]})
 
-    def _refused(self, error: ConfigError | StoreUnavailable, problems: Sequence[str]) -> Response:
+    def _refused(self, error: ConfigError | StoreUnavailable, head: str, problems: Sequence[str]) -> Response:
         for problem in problems:
             log.error("reload_refused", problem=problem)
         self._vitals.reload_problems = tuple(problems)
         self.tell_status()
         shown: list[Json] = [*problems]
-        return Response(exit=Exit(refusal(error).exit), data={"problems": shown}, error="\n".join(problems))
+        return Response(exit=Exit(refusal(error).exit), data={"problems": shown}, error="\n".join([head, *problems]))
 
     async def _apply(self) -> Sequence[str]:
         """Raises ConfigError or StoreUnavailable, and then nothing has changed."""
@@ -114,6 +116,8 @@ class Reload:
         self._vitals.configured_at = self._clock.now()
         self._vitals.reload_problems = ()
         await self._watching.follow(crew.mailboxes)
+        # What failed under the old configuration, or with an old secret, is not left to its pause.
+        self._watching.look_now()
         self._tasks.start(self._refresh(old), "refresh", until=self._at_any_time)
         return changed_parts(old.crew.settings, settings)
 

@@ -95,13 +95,15 @@ async def status(
         "held_windows": _some(view.standing.held_windows, now),
         "problems": problems,
     }
-    return Response(exit=Exit.REFUSED if problems else Exit.DONE, data=data, error=_summary(problems))
+    return Response(exit=Exit.REFUSED if problems else Exit.DONE, data=data, error=_summary(len(problems), language))
 
 
-def _summary(problems: list[Json]) -> str | None:
-    if not problems:
+def _summary(count: int, language: str) -> str | None:
+    if not count:
         return None
-    return "1 thing wants an operator" if len(problems) == 1 else f"{len(problems)} things want an operator"
+    if language == "fr":
+        return f"{count} point{'s demandent' if count > 1 else ' demande'} un opérateur"
+    return f"{count} thing{'s want' if count > 1 else ' wants'} an operator"
 
 
 def _tomorrow(now: datetime, zone: ZoneInfo) -> datetime:
@@ -198,7 +200,9 @@ def _problems(view: _View) -> Iterator[Problem]:
     is_running = view.vitals.started_at is not None
     if not is_running:
         yield Problem(what="no-daemon")
-    yield from (Problem(what="reload-refused", detail=reason) for reason in view.vitals.reload_problems[:1])
+    for reason in view.vitals.reload_problems[:1]:
+        # Its hint is on the lines below, and `mailcase check` shows it beside the others.
+        yield Problem(what="reload-refused", detail=reason.partition("\n")[0])
     for name, mailbox in view.settings.mailboxes.items():
         if mailbox.is_enabled:
             yield from _problems_of(view, name, mailbox, is_running=is_running)

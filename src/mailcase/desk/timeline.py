@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mailcase.core import events, labels, sla
@@ -46,8 +47,8 @@ class Storyteller:
                 waits = f", {self._wait(event.wait)}" if event.wait else ""
                 return f"{change}{waits} ({label(event.reason, language)})"
             case events.CaseResolved():
-                until = labels.moment(event.feedback_until, self._zone, language) if event.feedback_until else None
-                return "; ".join(part for part in (self._text(event.method), until) if part)
+                window = self._window(event.feedback_until) if event.feedback_until else None
+                return "; ".join(part for part in (self._text(event.method), window) if part)
             case events.CaseReopened():
                 return label(event.cause, language)
             case events.FlagRaised() | events.FlagCleared():
@@ -110,6 +111,10 @@ class Storyteller:
 
     def _text(self, text_id: TextId | None) -> str:
         return self._texts.get(text_id, "") if text_id is not None else ""
+
+    def _window(self, until: datetime) -> str:
+        at = labels.moment(until, self._zone, self._language)
+        return f"une réponse le rouvre jusqu’au {at}" if self._language == "fr" else f"an answer reopens it until {at}"
 
     def _wait(self, wait: Wait) -> str:
         until = labels.moment(wait.until, self._zone, self._language) if wait.until else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from mailcase.config.settings import ImapSource, MailboxSettings
 from mailcase.core.case import MailboxName
@@ -15,9 +15,15 @@ from mailcase.offload import Offload
 
 
 async def check_mailbox(
-    mailbox: MailboxSettings, offload: Offload, credentials: Mapping[MailboxName, Credentials]
+    mailbox: MailboxSettings,
+    offload: Offload,
+    credentials: Mapping[MailboxName, Credentials],
+    *,
+    when_fine: Callable[[], None] = lambda: None,
 ) -> list[Json]:
-    """Rows of {mailbox, check, ok, detail}; the row that failed says what to do."""
+    """Rows of {mailbox, check, ok, detail}; the row that failed says what to do. `when_fine` is called when an account
+    could be logged in to: whoever pauses after a failure need not wait any longer.
+    """
     source = mailbox.source
     if not isinstance(source, ImapSource):
         detail = f"{source.kind.value} on {source.host}:{source.port}; listens while the daemon runs"
@@ -32,6 +38,7 @@ async def check_mailbox(
         return [_row(mailbox, is_ok=False, detail=f"{account_of(source)}: {error}")]
     finally:
         line.cut()
+    when_fine()
     return [_row(mailbox, is_ok=True, detail=_found(report, login.status))]
 
 
@@ -46,8 +53,17 @@ def _found(report: CheckReport, login: LoginStatus) -> str:
             f"taken mail goes to {report.move_to}" + ("" if report.move_folder_exists else ", made when needed")
         )
     parts.append(_login(login))
-    parts.append(f"server: {' '.join(report.capabilities)}")
+    parts.extend(_shortcomings(report))
     return "; ".join(parts)
+
+
+def _shortcomings(report: CheckReport) -> Iterator[str]:
+    """What the server cannot, where mailcase would use it."""
+    can = report.capabilities
+    if "IDLE" not in can:
+        yield "the server does not announce new mail (no IDLE), it is looked for every `poll_every`"
+    if report.move_to is not None and "MOVE" not in can and "UIDPLUS" not in can:
+        yield "the server cannot move single mails (no MOVE, no UIDPLUS), taken mail is marked and stays"
 
 
 def _login(login: LoginStatus) -> str:

@@ -133,6 +133,7 @@ class ImapSession:
                 answer = credential.cleaned(said_whole(error))[:TEXT_LIMIT]
                 if _TEMPORARY.search(answer):
                     raise ImapUnavailable(f"the server cannot log {credential.user} in now: {answer}") from None
+                answer = answer.rstrip(". ")
                 message = f"{self._source.host} does not let {credential.user} in: {answer}; {credential.advice}"
                 raise LoginRefused(message) from None
 

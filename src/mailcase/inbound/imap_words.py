@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Sequence
 
 #: Characters of a server's text that are passed on in an error.
@@ -22,7 +23,9 @@ def said_whole(error: BaseException) -> str:
     result = getattr(error, "command_result", None)
     if isinstance(result, tuple):
         return _words(result[1])
-    return _TAG.sub("TAG", str(error)) or type(error).__name__
+    # The system's words without its number; what TLS says has no others.
+    words = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+    return _TAG.sub("TAG", words or str(error)) or type(error).__name__
 
 
 def text_of(data: Sequence[object]) -> str:

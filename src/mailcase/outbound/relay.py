@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import ssl
 from dataclasses import dataclass
 from datetime import timedelta
@@ -358,4 +359,8 @@ async def _show_token(smtp: aiosmtplib.SMTP, bearer: Bearer, settings: Relay) ->
 def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
+    if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(cause := error.__cause__, OSError):
+        # The library says host and port again, and asyncio the number of the error and the address.
+        words = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        return f"cannot connect: {words or cause}"
     return str(error) or type(error).__name__

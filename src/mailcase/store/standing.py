@@ -30,12 +30,16 @@ SELECT (SELECT count(*) FROM inbox WHERE outcome = 'unhandled') AS unhandled,
        (SELECT count(*) FROM inbox WHERE outcome = 'parked') AS parked,
        (SELECT count(*) FROM inbox WHERE outcome = 'parked' AND received_at >= :recent_since) AS parked_recent
 """
+# The mail with the least number was written first: only that one is looked up.
 DELIVERIES = """
-SELECT d.state, d.is_held, count(*) AS count, min(o.created_at) AS oldest_at,
-       sum(o.created_at >= :recent_since) AS recent
-FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
-WHERE d.state IN ('queued', 'claimed', 'deferred', 'failed', 'unknown')
-GROUP BY d.state, d.is_held ORDER BY d.state, d.is_held
+SELECT state, is_held, count, (SELECT created_at FROM outgoing WHERE id = oldest_id) AS oldest_at
+FROM (SELECT state, is_held, count(*) AS count, min(outgoing_id) AS oldest_id FROM deliveries
+      WHERE state IN ('queued', 'claimed', 'deferred', 'failed', 'unknown') GROUP BY state, is_held)
+ORDER BY state, is_held
+"""
+RECENT_DELIVERIES = """
+SELECT d.state, count(*) AS count FROM deliveries d JOIN outgoing o ON o.id = d.outgoing_id
+WHERE d.state IN ('failed', 'unknown') AND o.created_at >= :recent_since GROUP BY d.state ORDER BY d.state
 """
 _WAITING = frozenset({DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED})
 
@@ -45,17 +49,15 @@ def standing(database: sqlite3.Connection, of: StandingOf) -> Standing:
     now, recent_since = to_micros(of.now), to_micros(of.recent_since)
     due = select(database, DUE, now=now, tomorrow_at=to_micros(of.tomorrow_at))[0]
     aside = select(database, SET_ASIDE, recent_since=recent_since)[0]
-    deliveries = select(database, DELIVERIES, recent_since=recent_since)
+    recent = {row["state"]: row["count"] for row in select(database, RECENT_DELIVERIES, recent_since=recent_since)}
     counts: dict[DeliveryState, int] = {}
-    recent: dict[DeliveryState, int] = {}
     held, waiting = [], []
-    for row in deliveries:
+    for row in select(database, DELIVERIES):
         state = DeliveryState(row["state"])
         if row["is_held"] and state is DeliveryState.QUEUED:
             held.append(row)
             continue
         counts[state] = counts.get(state, 0) + row["count"]
-        recent[state] = recent.get(state, 0) + row["recent"]
         if state in _WAITING:
             waiting.append(row)
     return Standing(
