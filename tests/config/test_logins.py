@@ -279,6 +279,6 @@ def test_secret_files_and_programs_are_looked_at(check: Check, tmp_path: Path) -
     about_files = check(with_login(oauth), base="", needs_secrets=True)
     about_program = check(with_login("{token_command: [./plain]}"), base="", needs_secrets=True)
 
-    assert "cannot be used: No such file" in about_files[0]
+    assert "there is no file" in about_files[0]
     assert "everybody on this machine can read or change" in about_files[1]
     assert f"`{tmp_path / 'plain'}` is no program that can be run | chmod +x" in about_program[0]

@@ -9,7 +9,8 @@ from mailcase.mail import reading
 from mailcase.mail.message import Message
 
 CORPUS = Path(__file__).parent / "corpus"
-SAMPLES = Path(os.environ.get("MAILCASE_SAMPLES", Path(__file__).parents[3] / "shared" / "data"))
+#: Folders `mail-samples` and `bounces` of mail that is not ours to pass on.
+SAMPLES = Path(os.environ.get("MAILCASE_SAMPLES", CORPUS.parent / "public"))
 
 
 def corpus(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Public mail as the world sends it; the files live beside the repository and may be absent."""
+"""Public mail as the world sends it, where MAILCASE_SAMPLES says that some is at hand."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mailcase.mail.signing import KeyRing
 
 MAILS = sorted(path for path in (SAMPLES / "mail-samples").glob("*") if path.suffix in (".eml", ".raw"))
 EXPECTED = SAMPLES / "bounces" / "expected.json"
-needs_mails = pytest.mark.skipif(not MAILS, reason=f"no sample mail in {SAMPLES}; set MAILCASE_SAMPLES")
-needs_bounces = pytest.mark.skipif(not EXPECTED.exists(), reason=f"no bounces in {SAMPLES}; set MAILCASE_SAMPLES")
+needs_mails = pytest.mark.skipif(not MAILS, reason="no sample mail: MAILCASE_SAMPLES is not set")
+needs_bounces = pytest.mark.skipif(not EXPECTED.exists(), reason="no sample bounces: MAILCASE_SAMPLES is not set")
 
 
 @needs_mails
