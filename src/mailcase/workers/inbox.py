@@ -1,4 +1,6 @@
-"""The inbox loop: accepted mail to its outcome, in order of arrival; poison is tried alone and parked (R6, L5)."""
+"""The inbox loop: accepted mail to its outcome. Mailboxes take turns (R18), within one goes the order of arrival; poison
+is tried alone and parked (R6, L5).
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class _Batch:
 
 
 class InboxWorker:
-    """Takes accepted mail to its outcome, in order of arrival."""
+    """Takes accepted mail to its outcome."""
 
     def __init__(
         self,
