@@ -34,9 +34,9 @@ from mailcase.store.port import Hook, Point
 from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
-from mailcase.workers.due import DUE_BATCH, DueWorker
+from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker
-from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker
+from mailcase.workers.outbox import OutboxWorker
 
 DESK = MailboxName("desk")
 SEND = Outgoing(mode=OutgoingMode.SEND)
@@ -418,8 +418,8 @@ async def test_a_result_whose_effect_on_the_case_fails_is_saved_all_the_same(tmp
 
 
 async def test_a_full_claim_wakes_the_other_connections(tmp_path: Path) -> None:
-    async with bench(tmp_path) as here:
-        await here.accepts(OUTBOX_BATCH)
+    async with bench(tmp_path, limits=Limits(outbox_batch=4)) as here:
+        await here.accepts(2)
         await here.app._inbox_worker().work_once()
         here.app.wakes.outbox.clear()
         relay = Relay()
@@ -481,9 +481,9 @@ class FailingTicks(TickHandler):
 
 async def test_cases_whose_ticks_fail_keep_none_behind_them_waiting(tmp_path: Path) -> None:
     """More of them than fit into one transaction."""
-    count = DUE_BATCH + 2
+    count = 7
     last = CaseId(1000 + count)
-    async with bench(tmp_path) as here:
+    async with bench(tmp_path, limits=Limits(due_batch=5)) as here:
         await here.accepts(count)
         inbox = here.app._inbox_worker()
         while await inbox.work_once():

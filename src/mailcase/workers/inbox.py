@@ -1,5 +1,5 @@
-"""The inbox loop: accepted mail to its outcome. Mailboxes take turns (R18), within one goes the order of arrival; poison
-is tried alone and parked (R6, L5).
+"""The inbox loop: accepted mail to its outcome, mailbox by mailbox in turns (R18), each in its order of arrival; poison is
+tried alone and parked (R6, L5).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class InboxWorker:
         self._clock = clock
         self._wakes = wakes
         self._limits = limits
-        self._pauses = Pauses(wakes)
+        self._pauses = Pauses(wakes, limits)
         #: Claimed, and neither ended nor given back yet.
         self._in_hand: frozenset[MailId] = frozenset()
         #: The batch that comes next, being claimed and read while this one is settled.
