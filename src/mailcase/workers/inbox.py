@@ -1,5 +1,5 @@
-"""The inbox loop: accepted mail to its outcome, mailbox by mailbox in turns (R18), each in its order of arrival; poison is
-tried alone and parked (R6, L5).
+"""The inbox loop: accepted mail to its outcome. Mailboxes take turns (R18), each in order of arrival; poison is tried
+alone and parked (R6, L5).
 """
 
 from __future__ import annotations
