@@ -15,7 +15,7 @@ from typing import Self
 import pytest
 import structlog
 from tests.e2e.hindrance import Hindrance
-from tests.e2e.house import MARIE, START, mail_text, settings_in
+from tests.e2e.house import LISTENER, MARIE, START, mail_text, settings_in
 from tests.handlers.reading_here import reads_here
 from tests.servers.eventually import eventually
 
@@ -34,9 +34,9 @@ from mailcase.store.port import Hook, Point
 from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
-from mailcase.workers.due import DUE_BATCH, DueWorker
+from mailcase.workers.due import DueWorker
 from mailcase.workers.inbox import InboxWorker
-from mailcase.workers.outbox import OUTBOX_BATCH, OutboxWorker
+from mailcase.workers.outbox import OutboxWorker
 
 DESK = MailboxName("desk")
 SEND = Outgoing(mode=OutgoingMode.SEND)
@@ -86,10 +86,10 @@ class Bench:
     app: App
     clock: SteppedClock
 
-    async def accepts(self, count: int) -> None:
+    async def accepts(self, count: int, *, mailbox: MailboxName = DESK) -> None:
         mails = [
             NewMail(
-                mailbox=DESK,
+                mailbox=mailbox,
                 source=f"imap:INBOX:1:{number}",
                 raw=mail_text(number, subject=f"Mail {number}").replace(
                     MARIE.encode(), f"m{number}@c.example".encode()
@@ -128,9 +128,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, *, hook: Hook | None = None, limits: Limits | None = None) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, *, hook: Hook | None = None, limits: Limits | None = None, mailboxes: str = LISTENER
+) -> AsyncIterator[Bench]:
     clock = SteppedClock(START)
-    settings = settings_in(folder, limits=limits)
+    settings = settings_in(folder, limits=limits, mailboxes=mailboxes)
     async with open_app(settings, World(clock=clock, hook=hook, reads=reads_here())) as app:
         yield Bench(app=app, clock=clock)
 
@@ -220,6 +222,31 @@ async def test_a_claim_that_is_cancelled_is_given_back_with_its_attempts(tmp_pat
 
         assert await here.attempts() == [0, 0]
         assert await here.pending() == 2
+
+
+QUIET = MailboxName("quiet")
+TWO_MAILBOXES = LISTENER + LISTENER.replace("desk:", "quiet:").replace("support@", "billing@")
+
+
+async def test_a_backlog_of_one_mailbox_holds_up_no_other(tmp_path: Path) -> None:
+    """R18: two thousand mails wait in one mailbox and the next batch is taken already; the first mail of another one is
+    handled with the batch after that.
+    """
+    async with bench(tmp_path, mailboxes=TWO_MAILBOXES) as here:
+        await here.accepts(2000)
+        worker = here.app._inbox_worker()
+        await worker.work_once()
+        await here.accepts(1, mailbox=QUIET)
+
+        await worker.work_once()
+        await worker.work_once()
+
+        (mail,) = await here.app.store.list_mails(MailFilter(mailbox=QUIET), limit_count=2)
+        handled_of_desk = 2000 - await here.app.store.count_mails(MailFilter(mailbox=DESK, outcome=Outcome.PENDING))
+        await worker._let_go()
+
+    assert mail.outcome is not Outcome.PENDING
+    assert handled_of_desk == 3 * here.app.settings.limits.inbox_batch - 1
 
 
 async def test_a_mail_whose_attempts_never_finished_is_parked_without_being_read(tmp_path: Path) -> None:
@@ -391,8 +418,8 @@ async def test_a_result_whose_effect_on_the_case_fails_is_saved_all_the_same(tmp
 
 
 async def test_a_full_claim_wakes_the_other_connections(tmp_path: Path) -> None:
-    async with bench(tmp_path) as here:
-        await here.accepts(OUTBOX_BATCH)
+    async with bench(tmp_path, limits=Limits(outbox_batch=4)) as here:
+        await here.accepts(2)
         await here.app._inbox_worker().work_once()
         here.app.wakes.outbox.clear()
         relay = Relay()
@@ -454,9 +481,9 @@ class FailingTicks(TickHandler):
 
 async def test_cases_whose_ticks_fail_keep_none_behind_them_waiting(tmp_path: Path) -> None:
     """More of them than fit into one transaction."""
-    count = DUE_BATCH + 2
+    count = 7
     last = CaseId(1000 + count)
-    async with bench(tmp_path) as here:
+    async with bench(tmp_path, limits=Limits(due_batch=5)) as here:
         await here.accepts(count)
         inbox = here.app._inbox_worker()
         while await inbox.work_once():

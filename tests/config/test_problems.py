@@ -193,6 +193,12 @@ Check = Callable[..., list[str]]
             "1:17 limits.lease: must be longer than `read_timeout` (10 seconds):"
             " a mail would be claimed again while it is read",
         ),
+        (
+            "limits: {pause_first: 1 minute}\n",
+            "1:23 limits.pause_first: must be shorter than `pause_longest` (15 seconds):"
+            " pauses grow from the one to the other",
+        ),
+        ("limits: {outbox_batch: 0}\n", "1:24 limits.outbox_batch: must be at least 1"),
     ],
 )
 def test_a_problem_of_the_whole_file(check: Check, text: str, problem: str | None) -> None:

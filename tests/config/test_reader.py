@@ -426,7 +426,8 @@ def test_mail_can_be_held(load: Load) -> None:
 
 def test_limits(load: Load) -> None:
     limits = load(
-        "limits: {message_bytes: 10 MB, inbox_batch_bytes: 4 MiB, attempts: 5, lease: 1 hour, resend_unknown: true}\n"
+        "limits: {message_bytes: 10 MB, inbox_batch_bytes: 4 MiB, attempts: 5, lease: 1 hour, resend_unknown: true,"
+        " due_batch: 20, outbox_batch: 5, pause_first: 2 seconds, pause_longest: 1 minute}\n"
     ).limits
 
     assert limits == Limits(
@@ -435,6 +436,10 @@ def test_limits(load: Load) -> None:
         attempts=5,
         lease=timedelta(hours=1),
         resend_unknown=True,
+        due_batch=20,
+        outbox_batch=5,
+        pause_first=timedelta(seconds=2),
+        pause_longest=timedelta(minutes=1),
     )
 
 

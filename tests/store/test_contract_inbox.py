@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -187,6 +188,40 @@ async def test_a_mail_that_was_tried_comes_alone(store: Store, samples: Samples)
     batches = [await claim(store, samples) for _ in range(4)]
 
     assert [[(mail.id, mail.attempts) for mail in batch] for batch in batches] == [[(1, 1)], [(2, 2)], [(3, 1)], []]
+
+
+def sources_of(batches: Sequence[Sequence[ClaimedMail]]) -> list[str]:
+    """Which mailboxes each batch is from, by their first letters."""
+    return ["".join(mail.mailbox[0] for mail in batch) for batch in batches]
+
+
+async def test_a_batch_is_shared_among_the_mailboxes_that_have_mail(store: Store, samples: Samples) -> None:
+    """R18: what came last into a quiet mailbox does not wait for all that came before into a busy one."""
+    await store.accept([samples.mail(number) for number in range(1, 31)])
+    quiet = [replace(samples.mail(number), mailbox=MailboxName("quiet")) for number in (40, 41)]
+    await store.accept(quiet)
+
+    batches = [await claim(store, samples, count=6) for _ in range(2)]
+
+    assert sources_of(batches) == ["ddddqq", "dddddd"]
+    assert [mail.arrived_at for batch in batches for mail in batch if mail.mailbox == DESK] == [
+        samples.at(number) for number in range(1, 11)
+    ]
+    assert [mail.arrived_at for mail in batches[0][-2:]] == [samples.at(40), samples.at(41)]
+    assert await store.oldest_pending_at() == samples.at(1)
+
+
+async def test_no_mailbox_waits_for_ever_however_small_a_batch_is(store: Store, samples: Samples) -> None:
+    """R18: more mailboxes than mails in a batch, and a mail that was tried before, which comes alone."""
+    for mailbox in ("a", "b", "c"):
+        await store.accept([replace(samples.mail(number), mailbox=MailboxName(mailbox)) for number in range(1, 5)])
+    (first,) = await claim(store, samples, count=1)
+    await store.release_inbox([first.id], attempt_counts=True)
+
+    batches = [await claim(store, samples, count=2) for _ in range(4)]
+
+    assert sources_of(batches) == ["bc", "bc", "a", "bc"]
+    assert [(mail.id, mail.attempts) for mail in batches[2]] == [(first.id, 2)]
 
 
 async def test_a_clean_stop_gives_attempts_back(store: Store, samples: Samples) -> None:

@@ -263,6 +263,10 @@ class Limits:
     inbox_batch_bytes: int = 8 * 1024 * 1024
     #: While listeners are offered mail, the handling of what was taken rests up to this long after each batch.
     inbox_rest: timedelta = timedelta(seconds=1)
+    #: Cases that time has come for, handled in one transaction.
+    due_batch: int = 50
+    #: Mails that one connection to the relay claims at a time.
+    outbox_batch: int = 10
     lease: timedelta = timedelta(minutes=5)
     #: Deadline of reading one mail in a process of its own, and that process's memory.
     read_timeout: timedelta = timedelta(seconds=10)
@@ -276,6 +280,9 @@ class Limits:
     resend_unknown: bool = False
     #: Safety net of every loop, beside being woken.
     loop_poll: timedelta = timedelta(seconds=15)
+    #: How long a loop waits that cannot reach what it needs: the first time, and at most; it doubles in between.
+    pause_first: timedelta = timedelta(seconds=1)
+    pause_longest: timedelta = timedelta(seconds=15)
     #: Time a clean stop may take.
     stop_within: timedelta = timedelta(seconds=10)
     sessions: int = 50

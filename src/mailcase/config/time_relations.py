@@ -66,6 +66,7 @@ def _limit_problems(document: Document) -> Iterator[Problem]:
     yield from _longer(document, "key_renewal", "key_lifetime", "the next key must be made before the last one ends")
     yield from _longer(document, "read_timeout", "lease", "a mail would be claimed again while it is read")
     yield from _longer(document, "retry_step", "retry_for", "nothing would be tried a second time")
+    yield from _longer(document, "pause_first", "pause_longest", "pauses grow from the one to the other")
 
 
 def _longer(document: Document, shorter: str, longer: str, reason: str) -> Iterator[Problem]:

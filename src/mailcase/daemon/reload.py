@@ -141,7 +141,7 @@ class Reload:
     async def _refresh_until_done(self) -> None:
         async with self._refresh_turn:
             crew = self.shift.crew
-            pauses = Pauses(crew.wakes)
+            pauses = Pauses(crew.wakes, crew.settings.limits)
             while not crew.wakes.ending.is_set():
                 try:
                     await refresh_deadlines(self._store, crew.settings)

@@ -35,6 +35,7 @@ from mailcase.store.rows.inbox import (
     TraceStep,
 )
 from mailcase.store.rows.mailboxes import FolderState
+from mailcase.store.turns import Turns, WaitingMail
 
 # ---- C1: mail becomes ours -------------------------------------------------------------------------------------------
 
@@ -104,10 +105,20 @@ def _mail_values(mail_id: MailId, mail: NewMail, sha256: str | None) -> Values:
 
 # ---- C2: mail is claimed ---------------------------------------------------------------------------------------------
 
-# INDEXED BY: SQLite would take the index on the outcome, and sort a whole backlog for every batch.
+# From one mailbox to the next along the index: it costs by the mailboxes that wait, not by their mail. INDEXED BY, here
+# and below: SQLite would take other indexes, and walk or sort a whole backlog for every batch.
+_WAITING = """
+WITH RECURSIVE waiting(mailbox) AS (
+    SELECT min(mailbox) FROM inbox INDEXED BY ix_inbox_pending WHERE outcome = 'pending'
+    UNION ALL
+    SELECT (SELECT min(i.mailbox) FROM inbox i INDEXED BY ix_inbox_pending
+            WHERE i.outcome = 'pending' AND i.mailbox > waiting.mailbox)
+    FROM waiting WHERE mailbox IS NOT NULL)
+"""
+WAITING_MAILBOXES = f"{_WAITING} SELECT mailbox FROM waiting WHERE mailbox IS NOT NULL"  # noqa: S608 - constants only
 CLAIMABLE = """
 SELECT id, attempts, size_bytes FROM inbox INDEXED BY ix_inbox_pending
-WHERE outcome = 'pending' AND (claimed_until IS NULL OR claimed_until <= :now)
+WHERE outcome = 'pending' AND mailbox = :mailbox AND (claimed_until IS NULL OR claimed_until <= :now)
 ORDER BY arrived_at, id LIMIT :limit_count
 """
 CLAIM = """
@@ -124,17 +135,20 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND outcome = 'pending' AND clai
 """
 RELEASE_ALL = "UPDATE inbox SET claimed_until = NULL WHERE outcome = 'pending' AND claimed_until IS NOT NULL"
 PENDING_COUNT = "SELECT count(*) AS count FROM inbox WHERE outcome = 'pending'"
-OLDEST_PENDING = """
-SELECT arrived_at FROM inbox INDEXED BY ix_inbox_pending WHERE outcome = 'pending' ORDER BY arrived_at, id LIMIT 1
-"""
+OLDEST_PENDING = f"""
+{_WAITING}
+SELECT min((SELECT min(i.arrived_at) FROM inbox i INDEXED BY ix_inbox_pending
+            WHERE i.outcome = 'pending' AND i.mailbox = waiting.mailbox)) AS arrived_at
+FROM waiting
+"""  # noqa: S608 - constants only
 
 
 def claim(
-    database: sqlite3.Connection, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
+    database: sqlite3.Connection, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime, turns: Turns
 ) -> tuple[ClaimedMail, ...]:
-    """Claims the next batch, or the next mail alone if it was tried before; at least one, however big it is."""
-    candidates = select(database, CLAIMABLE, now=to_micros(now), limit_count=limit_count)
-    ids = json_list(_batch(candidates, limit_bytes))
+    """Claims the batch whose turn it is; its mails in order of arrival."""
+    waiting = _waiting(database, now, limit_count)
+    ids = json_list(turns.batch(waiting, limit_count=limit_count, limit_bytes=limit_bytes))
     execute(database, CLAIM, ids=ids, lease_until=to_micros(lease_until))
     return tuple(
         ClaimedMail(
@@ -155,18 +169,16 @@ def _claimed_raw(database: sqlite3.Connection, mail_id: MailId) -> bytes:
     return bytes(row["raw"])
 
 
-def _batch(candidates: Sequence[sqlite3.Row], limit_bytes: int) -> list[int]:
-    """The ids to claim together. A mail that was tried ends the batch before it: order of arrival is kept."""
-    ids: list[int] = []
-    size_bytes = 0
-    for row in candidates:
-        size_bytes += row["size_bytes"]
-        if ids and (row["attempts"] > 0 or size_bytes > limit_bytes):
-            break
-        ids.append(row["id"])
-        if row["attempts"] > 0:
-            break
-    return ids
+def _waiting(database: sqlite3.Connection, now: datetime, limit_count: int) -> dict[MailboxName, list[WaitingMail]]:
+    """The next mails of each mailbox, in order of arrival: as many as one batch could take of it."""
+    names = [MailboxName(row["mailbox"]) for row in select(database, WAITING_MAILBOXES)]
+    return {
+        name: [
+            WaitingMail(id=MailId(row["id"]), attempts=row["attempts"], size_bytes=row["size_bytes"])
+            for row in select(database, CLAIMABLE, mailbox=name, now=to_micros(now), limit_count=limit_count)
+        ]
+        for name in names
+    }
 
 
 def release(database: sqlite3.Connection, mail_ids: Sequence[MailId], *, attempt_counts: bool) -> None:
@@ -186,8 +198,8 @@ def pending_count(database: sqlite3.Connection) -> int:
 
 def oldest_pending_at(database: sqlite3.Connection) -> datetime | None:
     """The earliest arrival among the mails that have no outcome yet."""
-    rows = select(database, OLDEST_PENDING)
-    return from_micros(rows[0]["arrived_at"]) if rows else None
+    (row,) = select(database, OLDEST_PENDING)
+    return from_micros(row["arrived_at"]) if row["arrived_at"] is not None else None
 
 
 # ---- C3: mail ends ---------------------------------------------------------------------------------------------------

@@ -125,8 +125,9 @@ class Inbox(Saving, Protocol):
     async def claim_inbox(
         self, *, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
     ) -> tuple[ClaimedMail, ...]:
-        """Claims pending mails in order of arrival. Mails never tried come in batches; one that was tried before comes
-        alone (docs/decisions/0014). Counts the attempt in the same commit.
+        """Claims pending mails: in order of arrival within one mailbox, a batch shared among all that have some (R18).
+        Mails never tried come in batches; one that was tried before comes alone (docs/decisions/0014). Counts the
+        attempt in the same commit.
         """
         ...
 

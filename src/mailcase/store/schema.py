@@ -78,7 +78,7 @@ inbox = Table(
     UniqueConstraint("mailbox", "source"),
     CheckConstraint("sha256 IS NOT NULL OR outcome = 'before-start'", name="has_bytes"),
 )
-_where("ix_inbox_pending", (inbox.c.arrived_at, inbox.c.id), "outcome = 'pending'")
+_where("ix_inbox_pending", (inbox.c.mailbox, inbox.c.arrived_at, inbox.c.id), "outcome = 'pending'")
 Index(None, inbox.c.sha256, inbox.c.mailbox)
 _where("ix_inbox_message_id", (inbox.c.message_id,), "message_id IS NOT NULL")
 Index(None, inbox.c.received_at, inbox.c.id)

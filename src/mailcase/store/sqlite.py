@@ -36,6 +36,7 @@ from mailcase.store.rows.mailboxes import FolderState, MailboxState
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryRow
 from mailcase.store.rows.standing import Standing, StandingOf
 from mailcase.store.sqlite_errors import translated
+from mailcase.store.turns import Turns
 
 log = get_logger()
 
@@ -80,6 +81,7 @@ class SqliteStore:
         self._ran_until = ran_until
         self._clock = clock
         self._commits = Commits(clock, hook)
+        self._inbox_turns = Turns()
         self._patience = _Patience(busy_timeout)
         self._is_closed = False
 
@@ -186,7 +188,8 @@ class SqliteStore:
         self, *, now: datetime, limit_count: int, limit_bytes: int, lease_until: datetime
     ) -> tuple[ClaimedMail, ...]:
         return await self._transaction(
-            Point.CLAIM_INBOX, lambda database: inbox.claim(database, now, limit_count, limit_bytes, lease_until)
+            Point.CLAIM_INBOX,
+            lambda database: inbox.claim(database, now, limit_count, limit_bytes, lease_until, self._inbox_turns),
         )
 
     async def release_inbox(self, mail_ids: Sequence[MailId], *, attempt_counts: bool) -> None:

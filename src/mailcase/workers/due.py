@@ -18,9 +18,6 @@ from mailcase.workers.pauses import Pauses
 
 log = get_logger()
 
-#: Cases handed to one transaction.
-DUE_BATCH = 50
-
 
 class DueWorker:
     """Hands cases that time has come for to the core: deadlines first, then the windows that all mail was read for."""
@@ -41,7 +38,7 @@ class DueWorker:
         self._clock = clock
         self._wakes = wakes
         self._limits = limits
-        self._pauses = Pauses(wakes)
+        self._pauses = Pauses(wakes, limits)
         self._told_held: frozenset[CaseId] = frozenset()
         #: The time up to which the last round looked.
         self._looked_at = clock.now()
@@ -83,16 +80,19 @@ class DueWorker:
         return fired
 
     async def _due(self, now: datetime, after: CaseId | None) -> list[CaseId]:
-        cases = await self._store.due_cases(now=now, windows_through=None, limit_count=DUE_BATCH, after=after)
+        cases = await self._store.due_cases(
+            now=now, windows_through=None, limit_count=self._limits.due_batch, after=after
+        )
         return [case.id for case in cases]
 
     async def _tick_windows(self, now: datetime, read_through: ReadThrough) -> int:
         windows = await self._store.held_windows(now=now)
         fired = 0
-        for start in range(0, len(windows), DUE_BATCH):
+        size = self._limits.due_batch
+        for start in range(0, len(windows), size):
             if self._wakes.stopping.is_set():
                 break
-            fired += await self._tick([case_id for case_id, _ in windows[start : start + DUE_BATCH]], read_through)
+            fired += await self._tick([case_id for case_id, _ in windows[start : start + size]], read_through)
         self._tell_held(await self._store.held_windows(now=now) if windows else ())
         return fired
 

@@ -1,4 +1,6 @@
-"""The inbox loop: accepted mail to its outcome, in order of arrival; poison is tried alone and parked (R6, L5)."""
+"""The inbox loop: accepted mail to its outcome. Mailboxes take turns (R18), each in order of arrival; poison is tried
+alone and parked (R6, L5).
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class _Batch:
 
 
 class InboxWorker:
-    """Takes accepted mail to its outcome, in order of arrival."""
+    """Takes accepted mail to its outcome."""
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class InboxWorker:
         self._clock = clock
         self._wakes = wakes
         self._limits = limits
-        self._pauses = Pauses(wakes)
+        self._pauses = Pauses(wakes, limits)
         #: Claimed, and neither ended nor given back yet.
         self._in_hand: frozenset[MailId] = frozenset()
         #: The batch that comes next, being claimed and read while this one is settled.

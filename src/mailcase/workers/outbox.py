@@ -25,9 +25,6 @@ from mailcase.workers.pauses import Pauses
 
 log = get_logger()
 
-#: Mails that one connection takes at a time.
-OUTBOX_BATCH = 10
-
 
 class OutboxWorker:
     """One connection's worth of sending."""
@@ -53,7 +50,7 @@ class OutboxWorker:
         self._entropy = entropy
         self._wakes = wakes
         self._limits = limits
-        self._pauses = Pauses(wakes)
+        self._pauses = Pauses(wakes, limits)
         #: Saves what became of the last attempt.
         self._settling: asyncio.Task[None] | None = None
         #: Claimed and not begun.
@@ -83,11 +80,11 @@ class OutboxWorker:
         self._looked_at = now = self._clock.now()
         claimed = await self._store.claim_outbox(
             now=now,
-            limit_count=OUTBOX_BATCH,
+            limit_count=self._limits.outbox_batch,
             lease_until=now + self._limits.lease,
             holds_others=self._outgoing.mode is OutgoingMode.HOLD,
         )
-        if len(claimed) == OUTBOX_BATCH:
+        if len(claimed) == self._limits.outbox_batch:
             # There may be more than one connection's worth; the loops share one event.
             self._wakes.outbox.set()
         self._in_hand = claimed

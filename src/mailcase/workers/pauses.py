@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from mailcase.backoff import doubled
+from mailcase.config.settings import Limits
 from mailcase.wakes import Wakes, set_within
-
-FIRST_PAUSE = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(seconds=15)
 
 
 class Pauses:
     """The pauses of one loop, in real time; `reset` after success."""
 
-    def __init__(self, wakes: Wakes) -> None:
+    def __init__(self, wakes: Wakes, limits: Limits) -> None:
         self._wakes = wakes
+        self._limits = limits
         self._failures_count = 0
 
     def reset(self) -> None:
@@ -28,4 +25,4 @@ class Pauses:
         """
         event = self._wakes.ending if ending_only else self._wakes.stopping
         self._failures_count += 1
-        await set_within(event, doubled(FIRST_PAUSE, self._failures_count, LONGEST_PAUSE))
+        await set_within(event, doubled(self._limits.pause_first, self._failures_count, self._limits.pause_longest))
