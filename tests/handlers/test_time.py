@@ -113,6 +113,14 @@ async def test_T28_a_window_closes_at_its_end_however_late_that_is_noticed(offic
     assert await moments(office) == [("StatusChanged", end)]
 
 
+async def test_the_timeline_does_not_say_twice_that_a_case_was_cancelled(office: Office) -> None:
+    await office.receives(raw_mail())
+
+    cancelled = await office.does("case.cancel", ref="1001-C", yes=True)
+
+    assert "To Do → Cancelled'" in str(cancelled)
+
+
 async def test_the_timeline_says_until_when_an_answer_reopens(office: Office) -> None:
     await office.receives(raw_mail())
     await office.resolved()

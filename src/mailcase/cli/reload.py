@@ -11,6 +11,7 @@ from mailcase.cli.options import Command
 from mailcase.cli.record import Record
 from mailcase.cli.screen import Screen
 from mailcase.cli.session import Session
+from mailcase.cli.table import wrapped
 from mailcase.cli.words import colon, word
 from mailcase.inbound.protocol import Json
 
@@ -31,6 +32,7 @@ def _changed(answer: Json, screen: Screen) -> Iterator[str]:
         # Refused: standard error says why.
         return
     if changed := record.texts("changed"):
-        yield f"{word('Taken over', screen.language)}{colon(screen.language)}{', '.join(changed)}"
+        text = f"{word('Taken over', screen.language)}{colon(screen.language)}{', '.join(changed)}"
     else:
-        yield word("The file is as it was; secrets and templates count as they are now.", screen.language)
+        text = word("The file is as it was; secrets and templates count as they are now.", screen.language)
+    yield from wrapped(text, screen, indent=0)

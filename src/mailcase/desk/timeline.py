@@ -45,7 +45,8 @@ class Storyteller:
                 after = labels.status_label(event.after, event.reason, language)
                 change = f"{label(event.before, language)} → {after}" if event.before is not event.after else after
                 waits = f", {self._wait(event.wait)}" if event.wait else ""
-                return f"{change}{waits} ({label(event.reason, language)})"
+                reason = label(event.reason, language)
+                return f"{change}{waits}" + (f" ({reason})" if reason != after else "")
             case events.CaseResolved():
                 window = self._window(event.feedback_until) if event.feedback_until else None
                 return "; ".join(part for part in (self._text(event.method), window) if part)
