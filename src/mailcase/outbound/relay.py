@@ -360,7 +360,9 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
     if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(cause := error.__cause__, OSError):
-        # The library says host and port again, and asyncio the number of the error and the address.
-        words = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        # The library says host and port again, and asyncio the number of the error and the address. Errors of TLS have
+        # numbers of their own, which mean something else to the system.
+        number = None if isinstance(cause, ssl.SSLError) else cause.errno
+        words = os.strerror(number) if number is not None and number > 0 else cause.strerror
         return f"cannot connect: {words or cause}"
     return str(error) or type(error).__name__
