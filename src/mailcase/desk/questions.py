@@ -19,7 +19,7 @@ from mailcase.inbound.protocol import Json, Request, Response
 from mailcase.store.port import Records
 from mailcase.store.rows.cases import CaseFilter
 from mailcase.store.rows.inbox import MailFilter, Outcome
-from mailcase.store.rows.outbox import DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import DeliveryChoice, DeliveryId
 from mailcase.vitals import Vitals
 
 
@@ -138,7 +138,7 @@ class Questions:
 
     async def _outbox_list(self, request: Request) -> Response:
         arguments = Arguments(request)
-        state, limit = arguments.one_of("state", DeliveryState), arguments.limit()
+        state, limit = arguments.one_of("state", DeliveryChoice), arguments.limit()
         after = arguments.optional_number("after")
         rows = await self._store.list_deliveries(
             state=state, limit_count=limit, after=DeliveryId(after) if after else None
