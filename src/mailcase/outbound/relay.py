@@ -359,7 +359,9 @@ async def _show_token(smtp: aiosmtplib.SMTP, bearer: Bearer, settings: Relay) ->
 def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{error.code} {error.message}"
-    if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(cause := error.__cause__, OSError):
+    cause = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) else None
+    # What TLS says has a number too, which is none of the system's.
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):
         # The library says host and port again, and asyncio the number of the error and the address.
         words = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
         return f"cannot connect: {words or cause}"
