@@ -16,7 +16,7 @@ import pytest
 import structlog
 from tests.e2e.hindrance import Hindrance
 from tests.e2e.house import LISTENER, MARIE, START, mail_text, settings_in
-from tests.handlers.reading_here import reads_here
+from tests.handlers.reading_here import ReadingHere, reads_here
 from tests.servers.eventually import eventually
 
 from mailcase.app import App, World, open_app
@@ -26,12 +26,13 @@ from mailcase.core.case import CaseId, MailboxName, Status
 from mailcase.errors import AppError, StoreUnavailable
 from mailcase.handlers.delivery import DeliveryHandler
 from mailcase.handlers.mail import MailHandler
+from mailcase.handlers.read import Reader, ReadMail
 from mailcase.handlers.tick import ReadThrough, TickHandler
 from mailcase.inbound.protocol import Request
 from mailcase.outbound.port import Attempt, BeforeData
 from mailcase.outbound.retry import result_of
 from mailcase.store.port import Hook, Point
-from mailcase.store.rows.inbox import MailFilter, NewMail, Outcome
+from mailcase.store.rows.inbox import ClaimedMail, MailFilter, NewMail, Outcome
 from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryState
 from mailcase.wakes import Wakes
 from mailcase.workers.due import DueWorker
@@ -247,6 +248,41 @@ async def test_a_backlog_of_one_mailbox_holds_up_no_other(tmp_path: Path) -> Non
 
     assert mail.outcome is not Outcome.PENDING
     assert handled_of_desk == 3 * here.app.settings.limits.inbox_batch - 1
+
+
+class Readied(ReadingHere):
+    """Keeps what it was asked for."""
+
+    def __init__(self, reader: Reader, wakes: Wakes) -> None:
+        super().__init__(reader)
+        self._wakes = wakes
+        self.asked: list[str] = []
+
+    async def make_ready(self) -> None:
+        self.asked.append("make ready")
+
+    async def read(self, mails: Sequence[ClaimedMail], *, now: datetime) -> tuple[ReadMail | Exception, ...]:
+        self.asked.append("read")
+        self._wakes.stop()
+        return await super().read(mails, now=now)
+
+
+async def test_what_reads_mail_is_made_ready_before_there_is_any(tmp_path: Path) -> None:
+    async with bench(tmp_path) as here:
+        reader = Readied(here.app._reader, here.app.wakes)
+        await here.accepts(1)
+        worker = InboxWorker(
+            store=here.app.store,
+            reader=reader,
+            handler=MailHandler(here.app._transactions, settings=here.app.settings, book=here.app.book),
+            is_offered=lambda: False,
+            clock=here.clock,
+            wakes=here.app.wakes,
+            limits=here.app.settings.limits,
+        )
+        await worker.run()
+
+    assert reader.asked == ["make ready", "read"]
 
 
 async def test_a_mail_whose_attempts_never_finished_is_parked_without_being_read(tmp_path: Path) -> None:

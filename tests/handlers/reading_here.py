@@ -32,6 +32,8 @@ class ReadingHere:
         except Exception as error:  # noqa: BLE001 - as the port says
             return error
 
+    async def make_ready(self) -> None: ...
+
     async def close(self) -> None: ...
 
 

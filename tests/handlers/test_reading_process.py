@@ -60,6 +60,16 @@ async def process(
         await reading.close()
 
 
+async def test_the_first_mail_does_not_wait_for_the_start_of_the_process(tmp_path: Path) -> None:
+    async with process(tmp_path) as reading:
+        await reading.make_ready()
+        ready = reading._child
+        await reading.read([claimed(raw_mail())], now=START)
+
+        assert ready is not None
+        assert reading._child is ready
+
+
 async def test_what_is_read_there_is_what_would_be_read_here(tmp_path: Path) -> None:
     mails = [claimed(raw_mail(text=f"Number {number}", files=[("a.pdf", b"x" * 9000)]), number) for number in range(30)]
     reader = reader_in(tmp_path)

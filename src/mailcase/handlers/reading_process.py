@@ -38,7 +38,7 @@ class ReadingLost(Exception):
 
 
 class ReadingProcess:
-    """Reads mail, one batch at a time. The process starts with the first mail, and anew after it was lost."""
+    """Reads mail, one batch at a time. The process starts when it is asked for, and anew after it was lost."""
 
     def __init__(self, reader: Reader, *, limit: timedelta, memory_bytes: int) -> None:
         """`limit` for one mail, and the address space of the process."""
@@ -54,10 +54,18 @@ class ReadingProcess:
         """
         results: list[ReadMail | Exception] = []
         while len(results) < len(mails):
-            if self._child is None:
-                self._child = await self._start()
-            results += await self._read_on(self._child, mails[len(results) :], now)
+            child = await self._ready()
+            results += await self._read_on(child, mails[len(results) :], now)
         return tuple(results)
+
+    async def make_ready(self) -> None:
+        """Starts the process before there is mail for it: the first would wait for the start of an interpreter."""
+        await self._ready()
+
+    async def _ready(self) -> _Child:
+        if self._child is None:
+            self._child = await self._start()
+        return self._child
 
     async def close(self) -> None:
         """Ends the process."""

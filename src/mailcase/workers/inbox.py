@@ -40,6 +40,10 @@ class Reads(Protocol):
         """What was read of each mail, in order, or what kept it from being read. Raises TransientError."""
         ...
 
+    async def make_ready(self) -> None:
+        """Returns when the next mail can be read without delay. Raises TransientError."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -82,6 +86,9 @@ class InboxWorker:
         """Works until stopped; a cancellation gives back what was claimed, attempts included."""
         loop = asyncio.get_running_loop()
         try:
+            with contextlib.suppress(TransientError):
+                # Or the first mail tries it again, and says what is wrong.
+                await self._reader.make_ready()
             while not self._wakes.stopping.is_set():
                 started = loop.time()
                 try:
