@@ -121,10 +121,12 @@ def broken_by_notices(effects: Sequence[Effect], actor: ActorId) -> Iterator[str
         yield "somebody is told twice"
     if ToPerson(person=PersonId(actor)) in audiences:
         yield "somebody is told what they did"
-    if any(
-        isinstance(audience, ToQueue) and audience.but != PersonId(actor) for audience in audiences if actor != SYSTEM
-    ):
+    queues = [audience for audience in audiences if isinstance(audience, ToQueue)]
+    if actor != SYSTEM and any(PersonId(actor) not in audience.but for audience in queues):
         yield "the queue's notice reaches whoever did it"
+    people = {audience.person for audience in audiences if isinstance(audience, ToPerson)}
+    if any(people - audience.but for audience in queues):
+        yield "the queue's notice reaches somebody who is told in person"
 
 
 def _is_ended_by_hand(before: Case, events: Sequence[Event], after: Case) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
-from tests.handlers.office import MARIE, SUPPORT, Office, answer_to, bounce_of, raw_mail
+import pytest
+from tests.handlers.office import BOB, MARIE, SUPPORT, Office, answer_to, bounce_of, raw_mail
 
 from mailcase.core.case import Status
 from mailcase.store.rows.cases import Role
@@ -87,6 +88,24 @@ async def test_S1_a_mail_that_joined_by_its_tag_brings_nobody_with_it(office: Of
 
     assert (row.outcome, row.reason) == (Outcome.APPENDED, "subject-tag")
     assert EVE not in await office.roles()
+    assert (eves.outcome, eves.reason) == (Outcome.NEW_CASE, "stranger")
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "window over"])
+async def test_S1_a_mail_that_continues_a_case_by_its_tag_brings_nobody_with_it(
+    office: Office, is_closed: bool
+) -> None:
+    await office.receives(raw_mail(message_id="m1@customer.example", cc=BOB))
+    await office.resolved()
+    office.later(days=6)
+    if is_closed:
+        await office.ticks()
+
+    row = await office.receives(raw_mail(MARIE, cc=EVE, subject="Please [1001-C]", message_id="f1@x.example"))
+    eves = await office.receives(raw_mail(EVE, irt="f1@x.example", message_id="e1@elsewhere.example"))
+
+    assert (row.outcome, row.case_ids) == (Outcome.NEW_CASE, (1002,))
+    assert await office.roles("1002-C") == {MARIE: Role.REQUESTER, BOB: Role.SEEN}
     assert (eves.outcome, eves.reason) == (Outcome.NEW_CASE, "stranger")
 
 

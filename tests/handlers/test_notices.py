@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.handlers.office import (
@@ -28,7 +29,6 @@ from mailcase.config.settings import MaildirRelay
 from mailcase.core.case import Status
 from mailcase.errors import CommandRefused
 from mailcase.handlers.delivery import DeliveryHandler
-from mailcase.inbound.protocol import Json
 from mailcase.mail import signing
 from mailcase.outbound.maildir import MaildirOutbox
 from mailcase.store.rows.inbox import Outcome
@@ -352,7 +352,7 @@ async def test_T27_the_owner_is_told_that_somebody_else_reopened_the_case_and_on
     ],
 )
 async def test_AS10_whoever_loses_a_case_is_told_by_whom_and_what_became_of_it(
-    office_of: OfficeOf, operation: str, arguments: dict[str, Json], words: str
+    office_of: OfficeOf, operation: str, arguments: dict[str, Any], words: str
 ) -> None:
     dora = "queues: {support"
     office = await office_of(SETTINGS.replace(dora, f"  dora: {{name: Dora, address: dora@example.org}}\n{dora}"))

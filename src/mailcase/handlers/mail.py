@@ -7,6 +7,7 @@ order; the first that settles a mail wins, and each leaves its line in the trace
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mailcase.config.settings import Settings
 from mailcase.core.case import SYSTEM, Case, CaseId, Link, LinkKind, Status, reference
@@ -155,11 +156,11 @@ def _join(arrival: Arrival, seat: Seat, reason: Reason) -> Ending:
     if arrival.is_from_agent and seat.role not in _OUTSIDE_ROLES:
         return file_agents_answer(arrival, target)
     if target is None:
-        return _continue(arrival, case, Reason.CLOSED_CASE, seat.role)
+        return _continue(arrival, seat, Reason.CLOSED_CASE)
     if _receive(arrival, target, seat.role) is not None:
         arrival.trace.add("window", reference(target.id), "arrived after the end of the feedback window")
         return _after_window(arrival, seat, target, reason)
-    _take(arrival, target, seat.role, reason)
+    _take(arrival, target, seat)
     if target.status is Status.RESOLVED:
         _tell_of_split(arrival, target)
     return Outcome.APPENDED, reason, (target.id,)
@@ -169,9 +170,9 @@ def _after_window(arrival: Arrival, seat: Seat, resolved: Case, reason: Reason) 
     """T28 is still to come, because older mail may be unread; for this mail the case is closed already (8.37)."""
     continuing = arrival.workspace.continued_by(resolved.id)
     if continuing is None:
-        return _continue(arrival, resolved, Reason.WINDOW_OVER, seat.role)
+        return _continue(arrival, replace(seat, case=resolved), Reason.WINDOW_OVER)
     arrival.trace.add("window", reference(resolved.id), f"continued by {reference(continuing.id)}")
-    return _join(arrival, Seat(case=continuing, role=seat.role), reason)
+    return _join(arrival, replace(seat, case=continuing), reason)
 
 
 def _receive(arrival: Arrival, case: Case, role: Role) -> Refused | None:
@@ -190,11 +191,10 @@ def _receive(arrival: Arrival, case: Case, role: Role) -> Refused | None:
     )
 
 
-def _take(arrival: Arrival, case: Case, role: Role, reason: Reason) -> None:
+def _take(arrival: Arrival, case: Case, seat: Seat) -> None:
     address = case.address or ""
     arrival.cases.setdefault(address, case.id)
-    brings_others = reason is not Reason.SUBJECT_TAG
-    arrival.remember(case.id, address=address, role_of_author=role, brings_others=brings_others)
+    arrival.remember(case.id, address=address, role_of_author=seat.role, brings_others=seat.brings_others)
 
 
 def _tell_of_split(arrival: Arrival, reopened: Case) -> None:
@@ -212,12 +212,13 @@ def _tell_of_split(arrival: Arrival, reopened: Case) -> None:
     arrival.trace.add("window", reference(reopened.id), f"reopened beside {reference(continuing.id)}")
 
 
-def _continue(arrival: Arrival, closed: Case, reason: Reason, role: Role) -> Ending:
-    if role is Role.UNCONFIRMED:
+def _continue(arrival: Arrival, seat: Seat, reason: Reason) -> Ending:
+    closed = seat.case
+    if seat.role is Role.UNCONFIRMED:
         # Somebody else's reply address proves too little for the people and mails of the old case (S2).
         strangers = open_cases(arrival, links=(Link(kind=LinkKind.STRANGER, other=closed.id),))
         return (Outcome.NEW_CASE, Reason.STRANGER, strangers) if strangers else (Outcome.UNHANDLED, Reason.NO_ROUTE, ())
-    made = continue_case(arrival, closed, role)
+    made = continue_case(arrival, seat)
     if made is None:
         return Outcome.UNHANDLED, Reason.NO_ROUTE, ()
     rule = "window" if reason is Reason.WINDOW_OVER else "closed-case"

@@ -24,6 +24,8 @@ class Seat:
 
     case: Case
     role: Role
+    #: False where the evidence can be guessed: then the people in To and Cc get no seat by it.
+    brings_others: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class _Candidate:
     is_signed: bool = False
     #: The person or party that a signed address was made for.
     bound_to: str | None = None
+    #: A number that anybody may write.
+    is_guessable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def _evidence(arrival: Arrival) -> Iterator[_Evidence]:
         yield _ancestor(arrival, Reason.REFERENCES, message_id)
     yield from _named_before(arrival)
     for case_id in clues.subject_tags:
-        candidates = (_Candidate(case_id=case_id),)
+        candidates = (_Candidate(case_id=case_id, is_guessable=True),)
         yield _Evidence(reason=Reason.SUBJECT_TAG, found=f"[{reference(case_id)}]", candidates=candidates)
 
 
@@ -160,7 +164,9 @@ def _seat(arrival: Arrival, candidate: _Candidate) -> Seat | None:
     """None when there is no such case, or the sender may not join it."""
     case = arrival.workspace.case(candidate.case_id)
     role = _role_of_sender(arrival, case, candidate) if case is not None else None
-    return Seat(case=case, role=role) if case is not None and role is not None else None
+    if case is None or role is None:
+        return None
+    return Seat(case=case, role=role, brings_others=not candidate.is_guessable)
 
 
 def _role_of_sender(arrival: Arrival, case: Case, candidate: _Candidate) -> Role | None:

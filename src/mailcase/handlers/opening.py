@@ -10,6 +10,7 @@ from mailcase.core.refusal import describe
 from mailcase.core.routing import Routed, RoutingFacts, choose_route, choose_wildcard
 from mailcase.errors import PermanentError
 from mailcase.handlers.arrival import Arrival
+from mailcase.handlers.matching import Seat
 from mailcase.handlers.read import ReadMail
 from mailcase.store.rows.cases import Party, Role
 
@@ -38,26 +39,34 @@ def open_cases(arrival: Arrival, *, links: tuple[Link, ...]) -> tuple[CaseId, ..
     return tuple(made)
 
 
-def continue_case(arrival: Arrival, closed: Case, role: Role) -> CaseId | None:
+def continue_case(arrival: Arrival, seat: Seat) -> CaseId | None:
     """T30, EM-24, EM-25: one new case (8.37) with the people and mails of the old one, which stays as it is.
 
-    Everybody is on it as on the old one, the requester included, whoever writes (docs/decisions/0009). `role` is how
-    the sender is on the old one; only the requester is sent an acknowledgement, of his own mail.
+    Everybody is on it as on the old one, the requester included, whoever writes (docs/decisions/0009). `seat` is the
+    sender's on the old one; only the requester is sent an acknowledgement, of his own mail.
 
     It is made where the old one was, if the mail came there too, else by the first route that takes it. Late mail is
     not turned away (L37): where no route takes it any more, the old case's own process does, unless that is retired.
     """
+    closed = seat.case
     route = _route_of_continuation(arrival, closed)
     if route is None:
         return None
     address, routed = route
     links = (Link(kind=LinkKind.CONTINUES, other=closed.id),)
-    is_requesters = role is Role.REQUESTER
+    is_requesters = seat.role is Role.REQUESTER
     acknowledge = is_requesters and routed.acknowledge and _may_acknowledge(arrival) and not arrival.cases
     workspace = arrival.workspace
     requester = workspace.party_of(closed.requester)
     case_id = _open(
-        arrival, address, routed, links=links, acknowledge=acknowledge, requester=requester, role_of_author=role
+        arrival,
+        address,
+        routed,
+        links=links,
+        acknowledge=acknowledge,
+        requester=requester,
+        role_of_author=seat.role,
+        brings_others=seat.brings_others,
     )
     for participant, role_of_participant in workspace.roles(closed.id).items():
         party = workspace.party(participant)
@@ -124,12 +133,13 @@ def _open(
     acknowledge: bool,
     requester: Party | None,
     role_of_author: Role = Role.REQUESTER,
+    brings_others: bool = True,
 ) -> CaseId:
     workspace, read = arrival.workspace, arrival.read
     case_id = workspace.new_case_id()
     arrival.cases[address] = case_id
     # Before the case itself, so that the acknowledgement can already name the mail it answers.
-    arrival.remember(case_id, address=address, role_of_author=role_of_author)
+    arrival.remember(case_id, address=address, role_of_author=role_of_author, brings_others=brings_others)
     refused = workspace.open_case(
         routed.process,
         OpenCase(
