@@ -56,6 +56,16 @@ def spoil(database: Path, statement: str) -> None:
         assert connection.execute(statement).rowcount
 
 
+def test_a_store_with_other_tables_is_not_said_to_add_up(lived_in: Path, samples: Samples) -> None:
+    with closing(sqlite3.connect(lived_in, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE restores")
+
+    (finding,) = found(lived_in, samples)
+
+    assert (finding.check, finding.where) == ("tables", "")
+    assert "run the version that made it" in finding.hint
+
+
 def test_a_store_that_adds_up_has_no_finding(lived_in: Path, samples: Samples) -> None:
     assert found(lived_in, samples) == ()
 

@@ -18,9 +18,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
-from mailcase.errors import StoreUnavailable
+from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.store import migrate
 from mailcase.store.schema import metadata
+from mailcase.store.shape import SHAPE, TABLES, shape
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -43,6 +44,37 @@ def test_a_migrated_database_is_what_the_schema_says(database: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_shape_that_the_program_knows_is_that_of_the_schema(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as migrated:
+        assert shape(migrated) == SHAPE
+    assert set(TABLES) == set(metadata.tables)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE restores",
+        "ALTER TABLE deliveries DROP COLUMN is_released",
+        "ALTER TABLE deliveries ADD COLUMN colour TEXT",
+        "DROP INDEX ix_deliveries_due",
+    ],
+)
+def test_a_store_of_the_same_revision_with_other_tables_is_refused_with_what_to_do(database: Path, change: str) -> None:
+    """Not with an SQL error in the middle of the work."""
+    if "is_released" in change:
+        execute(database, "DROP INDEX ix_deliveries_due")
+    execute(database, change)
+
+    with pytest.raises(PermanentError, match=r"other tables.*development version.*move the file aside"):
+        migrate.upgrade(database, now=NOW)
+
+
+def test_what_an_operator_adds_to_the_file_is_no_matter(database: Path) -> None:
+    execute(database, "CREATE TABLE report (text)", "CREATE INDEX by_process ON cases (process)")
+
+    assert migrate.upgrade(database, now=NOW) == (migrate.HEAD, migrate.HEAD)
 
 
 def test_the_newest_step_is_the_one_that_the_program_knows() -> None:

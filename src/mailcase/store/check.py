@@ -20,9 +20,11 @@ from mailcase.store.columns import Values, json_list, select, to_micros
 from mailcase.store.findings import Finding
 from mailcase.store.rows.inbox import Outcome
 from mailcase.store.rows.outbox import DeliveryState
+from mailcase.store.shape import WHAT_TO_DO, fits
 from mailcase.store.verify import damage, reading
 
 RESTORE = "restore a backup, or let somebody who knows SQLite look at it; do not go on with a damaged store"
+OTHER_TABLES = "the store has other tables than this version of mailcase"
 REPORT = "this is a fault in mailcase: report it with this line"
 
 
@@ -164,6 +166,8 @@ def check(store: Path, processes: Mapping[ProcessName, Process], *, now: datetim
         database.execute("BEGIN")
         if found := damage(database):
             return tuple(Finding(check="integrity", where="", problem=fault, hint=RESTORE) for fault in found)
+        if not fits(database):
+            return (Finding(check="tables", where="", problem=OTHER_TABLES, hint=WHAT_TO_DO),)
         return (
             *_damaged_mails(database),
             *(finding for question in QUESTIONS for finding in _answers(database, question, now)),

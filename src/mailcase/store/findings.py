@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Finding:
     """One thing that does not add up."""
 
-    #: integrity, accounting, claims, outbox, cases or deadlines.
+    #: integrity, tables, accounting, claims, outbox, cases or deadlines.
     check: str
     #: The row, as "mail 7" or "case 1042-C"; "" for the whole file.
     where: str

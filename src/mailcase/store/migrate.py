@@ -16,6 +16,7 @@ from mailcase.errors import PermanentError, StoreUnavailable
 from mailcase.log import get_logger
 from mailcase.private_file import create_new_private, create_private, replace
 from mailcase.store.backup import is_backup
+from mailcase.store.shape import WHAT_TO_DO, fits
 from mailcase.store.verify import damage
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def upgrade(path: Path, *, now: datetime, keeps_copy: bool = True) -> tuple[str,
 
     Raises:
         UnknownRevision: the database comes from a newer program.
-        PermanentError: it is a backup, which only a restore makes a store of.
+        PermanentError: it is a backup, which only a restore makes a store of, or has other tables than its revision.
         StoreUnavailable: the file cannot be read or written; it is as it was.
 
     """
@@ -54,6 +55,7 @@ def upgrade(path: Path, *, now: datetime, keeps_copy: bool = True) -> tuple[str,
                 f"{path} is a backup; `mailcase store restore` makes a store of it, with nothing sent twice"
             )
         if before == HEAD:
+            _refuse_other_shape(path)
             return before, HEAD
         refuse_unknown(path, before)
         if keeps_copy and _has_tables(path):
@@ -87,6 +89,16 @@ def refuse_unknown(path: Path, found: str) -> None:
             f"the store {path} has the revision {found}, this program knows up to {HEAD}: "
             "run the newer program, or restore a copy from before its migration"
         )
+
+
+def _refuse_other_shape(path: Path) -> None:
+    """Raises PermanentError where the newest step, as it was at the time, made other tables than it does now."""
+    with closing(sqlite3.connect(path)) as database:
+        if not fits(database):
+            raise PermanentError(
+                f"the store {path} has the revision {HEAD} and other tables than this version of mailcase, so a "
+                f"development version made it; {WHAT_TO_DO}"
+            )
 
 
 def _has_tables(path: Path) -> bool:
