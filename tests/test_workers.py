@@ -328,7 +328,7 @@ async def test_hold_holds_mail_that_was_queued_before_it_until_it_is_released(
         assert (relay.taken, [row.is_held for row in rows]) == ([], [True, True])
 
         released = rows[-1]
-        await here.app.store.retry_delivery(released.id, now=here.clock.now())
+        await here.app.store.retry_deliveries([released.id], now=here.clock.now())
         await here.outbox(busy := Relay(answer=DeliveryState.DEFERRED), outgoing=HOLD).work_once(busy)
         here.clock.step(timedelta(hours=1))
         await here.outbox(relay, outgoing=HOLD).work_once(relay)

@@ -12,6 +12,7 @@ from click.testing import Result
 from tests.cli.scripted import CASE, DELIVERY, MAIL, ScriptedDaemon, write_config
 
 from mailcase.inbound.control import Json, Request, Response
+from mailcase.inbound.protocol import Exit
 
 Mailcase = Callable[..., Result]
 
@@ -50,6 +51,10 @@ ACTING: list[tuple[list[str], str, dict[str, Json]]] = [
     (["mail", "retry", "7"], "mail.retry", {"id": 7}),
     (["outbox", "retry", "3"], "outbox.retry", {"id": 3}),
     (["outbox", "cancel", "3"], "outbox.cancel", {"id": 3}),
+    (["outbox", "retry", "3", "4"], "outbox.retry", {"ids": [3, 4]}),
+    (["outbox", "cancel", "3", "4"], "outbox.cancel", {"ids": [3, 4]}),
+    (["outbox", "retry", "--all", "--state", "unknown"], "outbox.retry", {"state": "unknown"}),
+    (["outbox", "cancel", "--all", "--state", "held"], "outbox.cancel", {"state": "held"}),
 ]
 
 LOOKING: list[tuple[list[str], str, dict[str, Json]]] = [
@@ -439,6 +444,34 @@ def test_the_language_is_that_of_the_person_when_nobody_says_otherwise(
     mailcase("case", "list", "--as", "ann")
 
     assert [request.language for request in daemon.asked] == ["fr", "en"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--all"],
+        ["--state", "held"],
+        ["3", "--all", "--state", "held"],
+        ["3", "--state", "held"],
+        ["--all", "--state", "sent"],
+    ],
+)
+@pytest.mark.parametrize("verb", ["retry", "cancel"])
+def test_deliveries_are_named_or_all_of_a_state_are_meant(mailcase: Mailcase, verb: str, words: list[str]) -> None:
+    assert mailcase("outbox", verb, *words).exit_code == 2
+
+
+def test_what_became_of_several_deliveries_is_told_and_those_left_fail_the_command(
+    daemon: ScriptedDaemon, mailcase: Mailcase
+) -> None:
+    daemon.response = Response(exit=Exit.REFUSED, data={"done": [3, 4], "left": [7]}, error="delivery 7 was sent")
+
+    result = mailcase("outbox", "retry", "3", "4", "7")
+
+    assert result.exit_code == 1
+    assert result.stdout == "Done  2\nLeft  7\n"
+    assert "delivery 7 was sent" in result.stderr
 
 
 @pytest.mark.parametrize(("raw", "shown"), [(b"Subject: x\r\n\r\n\x00\xff", b"Subject: x\r\n\r\n\x00\xff"), (b"", b"")])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.handlers.office import ANN, BOB, CARL, MARIE, SETTINGS, Office, OfficeOf, body_of, raw_mail
+from tests.handlers.office import ANN, BOB, CARL, MARIE, SETTINGS, Office, OfficeOf, body_of, open_office, raw_mail
 
 from mailcase.app import App, Ground, World
 from mailcase.core.case import Status
 from mailcase.entropy import SeededEntropy
 from mailcase.errors import CommandRefused, Conflict
 from mailcase.handlers.transaction import TRIES
-from mailcase.inbound.protocol import Json, Request
+from mailcase.inbound.protocol import Exit, Json, Request
 from mailcase.store.port import Store
 from mailcase.store.rows.lookup import Known, Wanted
 
@@ -226,6 +227,52 @@ async def test_T6_who_gets_a_case_is_told_with_the_note(office: Office) -> None:
     assert await office.mails_to(ANN, "assigned") == []
 
 
+# ---- the outbox ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_delivery_is_released_before_the_daemon_has_looked_at_the_hold(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    async with open_office(tmp_path, empty_store) as before:
+        await before.receives(raw_mail())
+    async with open_office(tmp_path, empty_store, SETTINGS + "outgoing: hold\n") as office:
+        first, second = await office.deliveries()
+
+        await office.does("outbox.retry", id=first.id)
+
+        now = office.now
+        (claimed,) = await office.store.claim_outbox(now=now, limit_count=9, lease_until=now, holds_others=True)
+        assert [delivery.id for delivery in claimed.deliveries] == [first.id]
+        assert await office.store.delivery_ids("held") == (second.id,)
+
+
+async def test_several_deliveries_are_changed_and_those_that_cannot_be_are_named(office: Office) -> None:
+    await office.receives(raw_mail())
+    first, second = [row.id for row in await office.deliveries()]
+
+    request = Request(operation="outbox.cancel", arguments={"ids": [first, 99, second]}, as_="ann")
+    response = await office.app.desk.answer(request, uid=None, blobs=())
+
+    assert response.exit is Exit.REFUSED
+    assert response.data == {"done": [first, second], "left": [99]}
+    assert response.error == "delivery 99 is not waiting to be sent; there is nothing to cancel"
+    with pytest.raises(CommandRefused, match=f"delivery {first} is not waiting"):
+        await office.does("outbox.cancel", id=first)
+    with pytest.raises(CommandRefused, match="ids must be a list of numbers above 0"):
+        await office.does("outbox.cancel", ids=[])
+
+
+async def test_all_deliveries_of_a_state_are_changed_at_once(office_of: OfficeOf) -> None:
+    office = await office_of(SETTINGS + "outgoing: hold\n")
+    await office.receives(raw_mail())
+
+    released = await office.does("outbox.retry", state="held")
+
+    assert released == {"done": [row.id for row in await office.deliveries()], "left": []}
+    assert await office.does("outbox.retry", state="held") == {"done": [], "left": []}
+    assert not any(row.is_held for row in await office.deliveries())
+
+
 # ---- lists and their filters -----------------------------------------------------------------------------------------
 
 
@@ -237,7 +284,8 @@ async def test_T6_who_gets_a_case_is_told_with_the_note(office: Office) -> None:
         ("case.list", {"status": "todo"}, "there is no status 'todo'; there are: draft, to-do"),
         ("mail.list", {"mailbox": "dsk"}, "there is no mailbox 'dsk'; there are: desk"),
         ("mail.list", {"outcome": "lost"}, "there is no outcome 'lost'; there are: new-case"),
-        ("outbox.list", {"state": "held"}, "there is no state 'held'; there are: queued"),
+        ("outbox.list", {"state": "lost"}, "there is no state 'lost'; there are: queued"),
+        ("outbox.retry", {"state": "lost"}, "there is no state 'lost'; there are: queued"),
     ],
 )
 async def test_a_mistyped_name_is_not_taken_for_no_work(

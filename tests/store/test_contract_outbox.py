@@ -12,7 +12,14 @@ from mailcase.core.case import CaseId, OutgoingId
 from mailcase.errors import Conflict
 from mailcase.store.port import Point, Store
 from mailcase.store.rows.changes import Changes
-from mailcase.store.rows.outbox import ClaimedOutgoing, DeliveryId, DeliveryResult, DeliveryState, OutgoingMail
+from mailcase.store.rows.outbox import (
+    ClaimedOutgoing,
+    DeliveryChoice,
+    DeliveryId,
+    DeliveryResult,
+    DeliveryState,
+    OutgoingMail,
+)
 
 if TYPE_CHECKING:
     from tests.store.conftest import OpenStore, Samples
@@ -26,10 +33,11 @@ async def queue(store: Store, samples: Samples, *mails: OutgoingMail) -> None:
 
 
 async def claim(
-    store: Store, samples: Samples, *, minutes: float = 60, count: int = 50, lease: float = 500
+    store: Store, samples: Samples, *, minutes: float = 60, count: int = 50, lease: float = 500, holds: bool = False
 ) -> tuple[ClaimedOutgoing, ...]:
     now = samples.at(minutes)
-    return await store.claim_outbox(now=now, limit_count=count, lease_until=now + timedelta(minutes=lease))
+    lease_until = now + timedelta(minutes=lease)
+    return await store.claim_outbox(now=now, limit_count=count, lease_until=lease_until, holds_others=holds)
 
 
 async def settle(
@@ -119,7 +127,7 @@ async def test_a_held_mail_waits_for_its_release_and_holds_up_no_other(store: St
     await settle(store, samples, 20, DeliveryState.SENT)
     assert await store.next_delivery_at() is None
 
-    assert await store.retry_delivery(DeliveryId(10), now=samples.at(61))
+    assert await store.retry_deliveries([DeliveryId(10)], now=samples.at(61))
     assert numbers(await claim(store, samples, minutes=61)) == [[10]]
 
 
@@ -245,39 +253,79 @@ async def test_a_delivery_can_be_tried_again(store: Store, samples: Samples, sta
     later = samples.at(999) if state is DeliveryState.DEFERRED else None
     await settle(store, samples, 10, state, next_at=later)
 
-    assert await store.retry_delivery(DeliveryId(10), now=samples.at(61))
+    assert await store.retry_deliveries([DeliveryId(10)], now=samples.at(61))
 
     assert numbers(await claim(store, samples, minutes=61)) == [[10]]
 
 
 async def test_a_delivery_in_hand_or_sent_is_not_tried_again(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
-    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
     await claim(store, samples)
-    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
+    assert not await store.retry_deliveries([DeliveryId(10)], now=samples.at(60))
     await settle(store, samples, 10, DeliveryState.SENT)
 
-    assert not await store.retry_delivery(DeliveryId(10), now=samples.at(60))
-    assert not await store.retry_delivery(DeliveryId(99), now=samples.at(60))
+    assert not await store.retry_deliveries([DeliveryId(10)], now=samples.at(60))
+    assert not await store.retry_deliveries([DeliveryId(99)], now=samples.at(60))
+
+
+async def test_what_waits_is_released_once_before_a_hold_that_is_yet_to_begin(store: Store, samples: Samples) -> None:
+    """`outgoing: hold` takes hold with the next claim; what a person has released before goes out all the same."""
+    await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1001))
+
+    assert await store.retry_deliveries([DeliveryId(10)], now=samples.at(60)) == (10,)
+    assert await store.retry_deliveries([DeliveryId(10)], now=samples.at(60)) == ()
+
+    assert numbers(await claim(store, samples, minutes=61, holds=True)) == [[10]]
+
+
+async def test_several_deliveries_are_changed_at_once_and_those_that_cannot_be_are_left(
+    store: Store, samples: Samples
+) -> None:
+    await queue(store, samples, *(samples.outgoing(number, 1000 + number) for number in (1, 2, 3)))
+    await claim(store, samples)
+    await settle(store, samples, 10, DeliveryState.UNKNOWN)
+    await settle(store, samples, 20, DeliveryState.SENT)
+    await settle(store, samples, 30, DeliveryState.UNKNOWN)
+
+    assert await store.delivery_ids(DeliveryChoice.UNKNOWN) == (10, 30)
+    named = [DeliveryId(number) for number in (10, 20, 30, 99)]
+    assert sorted(await store.retry_deliveries(named, now=samples.at(61))) == [10, 30]
+    assert sorted(await store.cancel_deliveries(named)) == [10, 30]
+    assert await store.delivery_ids(DeliveryChoice.UNKNOWN) == ()
+
+
+async def test_held_deliveries_are_found_in_whatever_state_they_wait(store: Store, samples: Samples) -> None:
+    await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1002))
+    await claim(store, samples)
+    await settle(store, samples, 10, DeliveryState.DEFERRED, next_at=samples.at(99))
+    await settle(store, samples, 20, DeliveryState.SENT)
+    await queue(store, samples, samples.outgoing(3, 1003, held=True), samples.outgoing(4, 1004))
+    assert await store.delivery_ids(DeliveryChoice.HELD) == (30,)
+
+    await claim(store, samples, holds=True)
+
+    assert await store.delivery_ids(DeliveryChoice.HELD) == (10, 30, 40)
+    assert [row.id for row in await store.list_deliveries(state=DeliveryChoice.HELD, limit_count=2)] == [40, 30]
+    assert await store.count_deliveries(state=DeliveryChoice.HELD, after=DeliveryId(30)) == 1
 
 
 async def test_a_waiting_delivery_can_be_cancelled_and_lets_the_next_pass(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001), samples.outgoing(2, 1001, held=True))
 
-    assert await store.cancel_delivery(DeliveryId(10))
-    assert await store.cancel_delivery(DeliveryId(20))
-    assert not await store.cancel_delivery(DeliveryId(10))
+    assert await store.cancel_deliveries([DeliveryId(10)])
+    assert await store.cancel_deliveries([DeliveryId(20)])
+    assert not await store.cancel_deliveries([DeliveryId(10)])
 
     assert await claim(store, samples) == ()
-    assert await store.retry_delivery(DeliveryId(10), now=samples.at(60))
-    assert not await store.cancel_delivery(DeliveryId(99))
+    assert await store.retry_deliveries([DeliveryId(10)], now=samples.at(60))
+    assert not await store.cancel_deliveries([DeliveryId(99)])
 
 
 async def test_a_delivery_in_hand_is_not_cancelled(store: Store, samples: Samples) -> None:
     await queue(store, samples, samples.outgoing(1, 1001))
     await claim(store, samples)
 
-    assert not await store.cancel_delivery(DeliveryId(10))
+    assert not await store.cancel_deliveries([DeliveryId(10)])
 
 
 async def test_deliveries_are_shown_as_they_are(store: Store, samples: Samples) -> None:

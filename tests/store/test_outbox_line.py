@@ -77,9 +77,9 @@ class Office:
         if row is None:
             return
         if what == "retry":
-            outbox.retry(self._database, row["id"], self.now)
+            outbox.retry(self._database, [row["id"]], self.now)
         elif what == "cancel":
-            outbox.cancel(self._database, row["id"])
+            outbox.cancel(self._database, [row["id"]])
         elif row["state"] == "claimed" and what == "journal":
             if row["journaled_at"] is None:
                 outbox.journal(self._database, [row["id"]], self.now)

@@ -172,6 +172,13 @@ def outbox_show(data: Json, screen: Screen) -> Iterator[str]:
     )
 
 
+def outbox_changed(data: Json, screen: Screen) -> Iterator[str]:
+    """How many deliveries were changed, and which were left as they are."""
+    answer = Record(data)
+    done, left = answer.texts("done"), answer.texts("left")
+    yield from _named([("Done", Cell(str(len(done)), bold=True)), ("Left", Cell(", ".join(left)))], screen)
+
+
 # ---- mailboxes -------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,10 @@ class Arguments:
     def __init__(self, request: Request) -> None:
         self._values = request.arguments
 
+    def has(self, name: str) -> bool:
+        """True where it was given."""
+        return self._values.get(name) is not None
+
     def text(self, name: str) -> str:
         """A text that must be there and not blank."""
         value = self.optional_text(name)
@@ -46,12 +50,14 @@ class Arguments:
 
     def number(self, name: str) -> int:
         """A whole number above 0, given as number or digits."""
-        value = self._values.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 62:
-            raise CommandRefused(f"{name} must be a number above 0")
-        return value
+        return _number(name, self._values.get(name))
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Whole numbers above 0, at least one, in their order, each once."""
+        values = self._values.get(name)
+        if not isinstance(values, list) or not values:
+            raise CommandRefused(f"{name} must be a list of numbers above 0")
+        return tuple(dict.fromkeys(_number(name, value) for value in values))
 
     def optional_number(self, name: str) -> int | None:
         """A whole number above 0, None when it was not given."""
@@ -95,3 +101,11 @@ class Arguments:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise CommandRefused(f"{name} must be a list of objects")
         return tuple(item for item in value if isinstance(item, dict))
+
+
+def _number(name: str, value: Json) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1 << 62:
+        raise CommandRefused(f"{name} must be a number above 0")
+    return value

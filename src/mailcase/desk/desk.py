@@ -3,7 +3,7 @@ JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from mailcase.clock import Clock
@@ -11,7 +11,7 @@ from mailcase.config.settings import Settings
 from mailcase.core.case import ActorId, MailboxName, MailId, ProcessName, reference
 from mailcase.desk import operations, views
 from mailcase.desk.arguments import Arguments
-from mailcase.desk.questions import QUESTIONS, Questions, acting_person, refuse_unknown
+from mailcase.desk.questions import QUESTIONS, Questions, acting_person, no_delivery, refuse_unknown
 from mailcase.desk.status import LoginsNow
 from mailcase.errors import CommandRefused
 from mailcase.handlers.address_book import AddressBook
@@ -21,7 +21,7 @@ from mailcase.inbound.progress import Progress
 from mailcase.inbound.protocol import Exit, Json, Request, Response
 from mailcase.log import get_logger
 from mailcase.store.port import Records
-from mailcase.store.rows.outbox import DeliveryId
+from mailcase.store.rows.outbox import DeliveryChoice, DeliveryId
 from mailcase.vitals import Vitals
 from mailcase.wakes import Wakes
 
@@ -144,21 +144,54 @@ class Desk:
 
     async def _outbox_retry(self, asked: Asked) -> Response:
         person = acting_person(asked.request, self._settings)
-        delivery_id = DeliveryId(asked.arguments.number("id"))
-        if not await self._store.retry_delivery(delivery_id, now=self._clock.now()):
-            raise CommandRefused(f"delivery {delivery_id} was sent, or is being sent; it cannot be tried again")
-        self._wakes.outbox.set()
-        log.info("delivery_retried", delivery_id=delivery_id, by=person, uid=asked.uid)
-        return await self._questions.delivery(asked.request)
+        named = await self._deliveries_named(asked.arguments)
+        done = await self._store.retry_deliveries(named, now=self._clock.now())
+        for delivery_id in done:
+            log.info("delivery_retried", delivery_id=delivery_id, by=person, uid=asked.uid)
+        return await self._deliveries_changed(
+            asked, named, done, "was sent, is being sent or waits for its turn; it cannot be tried again"
+        )
 
     async def _outbox_cancel(self, asked: Asked) -> Response:
         person = acting_person(asked.request, self._settings)
-        delivery_id = DeliveryId(asked.arguments.number("id"))
-        if not await self._store.cancel_delivery(delivery_id):
-            raise CommandRefused(f"delivery {delivery_id} is not waiting to be sent; there is nothing to cancel")
-        self._wakes.outbox.set()
-        log.info("delivery_cancelled", delivery_id=delivery_id, by=person, uid=asked.uid)
-        return await self._questions.delivery(asked.request)
+        named = await self._deliveries_named(asked.arguments)
+        done = await self._store.cancel_deliveries(named)
+        for delivery_id in done:
+            log.info("delivery_cancelled", delivery_id=delivery_id, by=person, uid=asked.uid)
+        return await self._deliveries_changed(
+            asked, named, done, "is not waiting to be sent; there is nothing to cancel"
+        )
+
+    async def _deliveries_named(self, arguments: Arguments) -> tuple[DeliveryId, ...]:
+        """The one `id`, several `ids`, or all of a `state`."""
+        choice = arguments.one_of("state", DeliveryChoice)
+        if choice is not None:
+            return await self._store.delivery_ids(choice)
+        numbers = arguments.numbers("ids") if arguments.has("ids") else (arguments.number("id"),)
+        return tuple(DeliveryId(number) for number in numbers)
+
+    async def _deliveries_changed(
+        self, asked: Asked, named: Sequence[DeliveryId], done: Collection[DeliveryId], otherwise: str
+    ) -> Response:
+        """What became of them; of one alone, where it stands now. One of a state that has changed meanwhile is no
+        failure.
+        """
+        if done:
+            self._wakes.outbox.set()
+        left = [delivery_id for delivery_id in named if delivery_id not in done]
+        refusals: list[str] = []
+        for delivery_id in left if not asked.arguments.has("state") else ():
+            is_there = await self._store.delivery(delivery_id) is not None
+            refusals.append(f"delivery {delivery_id} {otherwise}" if is_there else no_delivery(delivery_id))
+        if asked.arguments.has("id"):
+            if refusals:
+                raise CommandRefused(refusals[0])
+            return await self._questions.delivery(asked.request)
+        return Response(
+            exit=Exit.REFUSED if refusals else Exit.DONE,
+            data={"done": list[Json](sorted(done)), "left": list[Json](left)},
+            error="\n".join(refusals) or None,
+        )
 
     # -- mailboxes, store
 

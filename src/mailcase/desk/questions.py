@@ -19,7 +19,7 @@ from mailcase.inbound.protocol import Json, Request, Response
 from mailcase.store.port import Records
 from mailcase.store.rows.cases import CaseFilter
 from mailcase.store.rows.inbox import MailFilter, Outcome
-from mailcase.store.rows.outbox import DeliveryId, DeliveryState
+from mailcase.store.rows.outbox import DeliveryChoice, DeliveryId
 from mailcase.vitals import Vitals
 
 
@@ -130,7 +130,7 @@ class Questions:
         delivery_id = DeliveryId(arguments.number("id"))
         row = await self._store.delivery(delivery_id)
         if row is None:
-            raise CommandRefused(f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are")
+            raise CommandRefused(no_delivery(delivery_id))
         shown = views.delivery_row(row)
         if arguments.flag("raw"):
             shown["raw"] = _base64(await self._store.outgoing_raw(row.outgoing_id))
@@ -138,7 +138,7 @@ class Questions:
 
     async def _outbox_list(self, request: Request) -> Response:
         arguments = Arguments(request)
-        state, limit = arguments.one_of("state", DeliveryState), arguments.limit()
+        state, limit = arguments.one_of("state", DeliveryChoice), arguments.limit()
         after = arguments.optional_number("after")
         rows = await self._store.list_deliveries(
             state=state, limit_count=limit, after=DeliveryId(after) if after else None
@@ -190,6 +190,11 @@ def refuse_unknown(noun: str, name: str | None, known: Iterable[str]) -> None:
     """A mistyped name must not look like "no work". One that is no longer configured is fine where it has something."""
     if name is not None and name not in (names := tuple(known)):
         raise CommandRefused(f"there is no {noun} {name!r}; there are: {', '.join(names) or 'none'}")
+
+
+def no_delivery(delivery_id: DeliveryId) -> str:
+    """The words for a number that no delivery has."""
+    return f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are"
 
 
 def _base64(raw: bytes | None) -> Json:

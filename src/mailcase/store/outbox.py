@@ -28,6 +28,7 @@ from mailcase.store.columns import (
 from mailcase.store.rows.outbox import (
     ClaimedDelivery,
     ClaimedOutgoing,
+    DeliveryChoice,
     DeliveryId,
     DeliveryResult,
     DeliveryRow,
@@ -246,42 +247,61 @@ UNSETTLED = f"{_DELIVERY_COLUMNS} WHERE d.state = 'unknown' AND d.journaled_at I
 _NEWEST_FIRST = "d.id < :after ORDER BY d.id DESC LIMIT :limit_count"
 LIST_DELIVERIES = f"{_DELIVERY_COLUMNS} WHERE {_NEWEST_FIRST}"
 LIST_DELIVERIES_IN_STATE = f"{_DELIVERY_COLUMNS} WHERE d.state = :state AND {_NEWEST_FIRST}"
+_HELD = "d.state IN ('queued', 'deferred') AND d.is_held = 1"
+LIST_HELD_DELIVERIES = f"{_DELIVERY_COLUMNS} WHERE {_HELD} AND {_NEWEST_FIRST}"
 COUNT_DELIVERIES = "SELECT count(*) AS count FROM deliveries WHERE id < :after"
 COUNT_DELIVERIES_IN_STATE = f"{COUNT_DELIVERIES} AND state = :state"
+COUNT_HELD_DELIVERIES = f"SELECT count(*) AS count FROM deliveries d WHERE {_HELD} AND d.id < :after"  # noqa: S608
+IDS_IN_STATE = "SELECT id FROM deliveries WHERE state = :state ORDER BY id"
+HELD_IDS = f"SELECT d.id FROM deliveries d WHERE {_HELD} ORDER BY d.id"  # noqa: S608 - constants only
 DELIVERIES_OF_CASE = f"{_DELIVERY_COLUMNS} WHERE d.case_id = :case_id ORDER BY d.id"
 DELIVERY_BY_ID = f"{_DELIVERY_COLUMNS} WHERE d.id = :delivery_id"
 OUTGOING_RAW = "SELECT raw FROM outgoing WHERE id = :outgoing_id"
-RETRY_DELIVERY = """
+# What is queued and was never released can be: it may be held by the next claim.
+RETRY_DELIVERIES = """
 UPDATE deliveries SET state = 'queued', is_held = 0, is_released = 1, next_at = :now, journaled_at = NULL
-WHERE id = :delivery_id
-  AND (state IN ('deferred', 'failed', 'unknown', 'cancelled') OR (state = 'queued' AND is_held = 1))
+WHERE id IN (SELECT value FROM json_each(:ids))
+  AND (state IN ('deferred', 'failed', 'unknown', 'cancelled') OR (state = 'queued' AND is_released = 0))
+RETURNING id
 """
-CANCEL_DELIVERY = """
+CANCEL_DELIVERIES = """
 UPDATE deliveries SET state = 'cancelled', is_held = 0, next_at = NULL
-WHERE id = :delivery_id AND state IN ('queued', 'deferred')
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('queued', 'deferred')
+RETURNING id
 """
 
 
 def list_deliveries(
-    database: sqlite3.Connection, state: str | None, limit_count: int, after: DeliveryId | None
+    database: sqlite3.Connection, choice: str | None, limit_count: int, after: DeliveryId | None
 ) -> tuple[DeliveryRow, ...]:
     """Newest first."""
     values: Values = {"limit_count": limit_count, "after": TOP if after is None else after}
-    if state is None:
+    if choice is None:
         rows = select(database, LIST_DELIVERIES, **values)
+    elif choice == DeliveryChoice.HELD:
+        rows = select(database, LIST_HELD_DELIVERIES, **values)
     else:
-        rows = select(database, LIST_DELIVERIES_IN_STATE, state=state, **values)
+        rows = select(database, LIST_DELIVERIES_IN_STATE, state=choice, **values)
     return tuple(_delivery_row(row) for row in rows)
 
 
-def count_deliveries(database: sqlite3.Connection, state: str | None, after: DeliveryId | None) -> int:
+def count_deliveries(database: sqlite3.Connection, choice: str | None, after: DeliveryId | None) -> int:
     """How many deliveries a list without a limit would have."""
     start = TOP if after is None else after
-    if state is None:
+    if choice is None:
         rows = select(database, COUNT_DELIVERIES, after=start)
+    elif choice == DeliveryChoice.HELD:
+        rows = select(database, COUNT_HELD_DELIVERIES, after=start)
     else:
-        rows = select(database, COUNT_DELIVERIES_IN_STATE, state=state, after=start)
+        rows = select(database, COUNT_DELIVERIES_IN_STATE, state=choice, after=start)
     return int(rows[0]["count"])
+
+
+def delivery_ids(database: sqlite3.Connection, choice: str) -> tuple[DeliveryId, ...]:
+    """All deliveries of a choice, oldest first."""
+    if choice == DeliveryChoice.HELD:
+        return _ids(select(database, HELD_IDS))
+    return _ids(select(database, IDS_IN_STATE, state=choice))
 
 
 def deliveries_of(database: sqlite3.Connection, case_id: CaseId) -> tuple[DeliveryRow, ...]:
@@ -301,14 +321,18 @@ def outgoing_raw(database: sqlite3.Connection, outgoing_id: OutgoingId) -> bytes
     return bytes(rows[0]["raw"]) if rows else None
 
 
-def retry(database: sqlite3.Connection, delivery_id: DeliveryId, now: datetime) -> bool:
-    """Queues a delivery for now, out of any hold."""
-    return execute(database, RETRY_DELIVERY, delivery_id=delivery_id, now=to_micros(now)) > 0
+def retry(database: sqlite3.Connection, delivery_ids: Sequence[DeliveryId], now: datetime) -> tuple[DeliveryId, ...]:
+    """Queues deliveries for now, out of any hold; those of them that could be."""
+    return _ids(select(database, RETRY_DELIVERIES, ids=json_list(delivery_ids), now=to_micros(now)))
 
 
-def cancel(database: sqlite3.Connection, delivery_id: DeliveryId) -> bool:
-    """Cancels a delivery that waits."""
-    return execute(database, CANCEL_DELIVERY, delivery_id=delivery_id) > 0
+def cancel(database: sqlite3.Connection, delivery_ids: Sequence[DeliveryId]) -> tuple[DeliveryId, ...]:
+    """Cancels deliveries that wait; those of them that did."""
+    return _ids(select(database, CANCEL_DELIVERIES, ids=json_list(delivery_ids)))
+
+
+def _ids(rows: Sequence[sqlite3.Row]) -> tuple[DeliveryId, ...]:
+    return tuple(DeliveryId(row["id"]) for row in rows)
 
 
 def _delivery_row(row: sqlite3.Row) -> DeliveryRow:

@@ -179,7 +179,7 @@ class Outbox(Saving, Protocol):
         """Claims due deliveries, oldest first; never one while an earlier one of the same case and recipient is queued,
         claimed or deferred. `limit_count` counts mails; those recipients of a mail that are due are claimed together.
 
-        `holds_others` claims only what `retry_delivery` has released; whatever else waits is held from then on.
+        `holds_others` claims only what `retry_deliveries` has released; whatever else waits is held from then on.
         """
         ...
 
@@ -247,7 +247,7 @@ class Records(Protocol):
     async def list_deliveries(
         self, *, state: str | None, limit_count: int, after: DeliveryId | None = None
     ) -> tuple[DeliveryRow, ...]:
-        """Newest first."""
+        """Newest first; `state` is a `DeliveryChoice`."""
         ...
 
     async def count_deliveries(self, *, state: str | None, after: DeliveryId | None = None) -> int: ...
@@ -255,12 +255,18 @@ class Records(Protocol):
     async def outgoing_raw(self, outgoing_id: OutgoingId) -> bytes | None: ...
     async def deliveries_of(self, case_id: CaseId) -> tuple[DeliveryRow, ...]: ...
 
-    async def retry_delivery(self, delivery_id: DeliveryId, *, now: datetime) -> bool:
-        """Queues a deferred, failed, unknown, cancelled or held delivery for now; False otherwise."""
+    async def delivery_ids(self, choice: str) -> tuple[DeliveryId, ...]:
+        """All deliveries of a `DeliveryChoice`, oldest first."""
         ...
 
-    async def cancel_delivery(self, delivery_id: DeliveryId) -> bool:
-        """Cancels a queued, held or deferred delivery; False otherwise."""
+    async def retry_deliveries(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> tuple[DeliveryId, ...]:
+        """Queues those that are deferred, failed, unknown, cancelled, held or queued without ever having been released,
+        for now; returns them. They go out even while others are held.
+        """
+        ...
+
+    async def cancel_deliveries(self, delivery_ids: Sequence[DeliveryId]) -> tuple[DeliveryId, ...]:
+        """Cancels those that are queued, held or deferred; returns them."""
         ...
 
 

@@ -306,11 +306,14 @@ class SqliteStore:
     async def deliveries_of(self, case_id: CaseId) -> tuple[DeliveryRow, ...]:
         return await self._read(lambda database: outbox.deliveries_of(database, case_id))
 
-    async def retry_delivery(self, delivery_id: DeliveryId, *, now: datetime) -> bool:
-        return await self._transaction(Point.OUTBOX_ADMIN, lambda database: outbox.retry(database, delivery_id, now))
+    async def delivery_ids(self, choice: str) -> tuple[DeliveryId, ...]:
+        return await self._read(lambda database: outbox.delivery_ids(database, choice))
 
-    async def cancel_delivery(self, delivery_id: DeliveryId) -> bool:
-        return await self._transaction(Point.OUTBOX_ADMIN, lambda database: outbox.cancel(database, delivery_id))
+    async def retry_deliveries(self, delivery_ids: Sequence[DeliveryId], *, now: datetime) -> tuple[DeliveryId, ...]:
+        return await self._transaction(Point.OUTBOX_ADMIN, lambda database: outbox.retry(database, delivery_ids, now))
+
+    async def cancel_deliveries(self, delivery_ids: Sequence[DeliveryId]) -> tuple[DeliveryId, ...]:
+        return await self._transaction(Point.OUTBOX_ADMIN, lambda database: outbox.cancel(database, delivery_ids))
 
 
 class _Patience:

@@ -26,6 +26,20 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class DeliveryChoice(StrEnum):
+    """What a list of deliveries is narrowed down to: a state, or what is held."""
+
+    QUEUED = DeliveryState.QUEUED.value
+    CLAIMED = DeliveryState.CLAIMED.value
+    DEFERRED = DeliveryState.DEFERRED.value
+    SENT = DeliveryState.SENT.value
+    FAILED = DeliveryState.FAILED.value
+    UNKNOWN = DeliveryState.UNKNOWN.value
+    CANCELLED = DeliveryState.CANCELLED.value
+    #: Queued or deferred, until an operator releases it.
+    HELD = "held"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
     """One recipient of an outgoing mail."""
