@@ -89,6 +89,16 @@ def test_as_2_an_assignment_by_hand_survives_the_submission() -> None:
     assert (desk.case.status, who(desk.case)) == (Status.TO_DO, holder(BOB))
 
 
+def test_t2_as_7_a_draft_that_got_mail_is_free_to_take_once_it_is_submitted() -> None:
+    desk = draft()
+    desk.mail()
+    assert desk.case.is_highlighted
+
+    desk.do(Submit)
+
+    assert (who(desk.case), desk.case.flags) == (holder(owner=ANN, queue=True), ())
+
+
 def test_8_30_whoever_sets_the_wait_owns_the_case() -> None:
     """AS-4, 4: the last user who updated it."""
     desk = in_progress()

@@ -74,8 +74,9 @@ def open_by_hand(story: Story, _command: OpenCase) -> None:
 
 
 def submit(story: Story, _command: Submit) -> None:
-    """T2."""
+    """T2. What came for the draft meanwhile has been seen by whoever submits it, and it goes on as any new work."""
     story.change_status(Status.TO_DO, StatusReason.NEWLY_CREATED)
+    story.update_by_hand()
     story.start_clock()
     story.place()
 
