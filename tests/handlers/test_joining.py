@@ -77,7 +77,7 @@ async def test_the_signed_address_of_an_agent_in_other_hands_joins_unconfirmed(o
 
 
 async def test_an_unconfirmed_sender_is_confirmed_by_the_address_of_the_case(office: Office) -> None:
-    """DESIGN 8: anyone joins with a valid signed address; what he used before takes nothing from it."""
+    """Anyone joins with the signed address of the case; what he used before takes nothing from it."""
     acknowledgement = await acknowledged(office)
     to_ann = (await office.mails_to("ann@example.org"))[0]
     await office.receives(answer_to(to_ann, BOB))
