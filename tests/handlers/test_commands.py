@@ -255,7 +255,7 @@ async def test_several_deliveries_are_changed_and_those_that_cannot_be_are_named
 
     assert response.exit is Exit.REFUSED
     assert response.data == {"done": [first, second], "left": [99]}
-    assert response.error == "delivery 99 is not waiting to be sent; there is nothing to cancel"
+    assert response.error == "there is no delivery 99; `mailcase outbox list` shows those there are"
     with pytest.raises(CommandRefused, match=f"delivery {first} is not waiting"):
         await office.does("outbox.cancel", id=first)
     with pytest.raises(CommandRefused, match="ids must be a list of numbers above 0"):

@@ -76,6 +76,17 @@ async def test_the_signed_address_of_an_agent_in_other_hands_joins_unconfirmed(o
     assert (await office.roles())[BOB] is Role.UNCONFIRMED
 
 
+async def test_an_unconfirmed_sender_is_confirmed_by_the_address_of_the_case(office: Office) -> None:
+    """Anyone joins with the signed address of the case; what he used before takes nothing from it."""
+    acknowledgement = await acknowledged(office)
+    to_ann = (await office.mails_to("ann@example.org"))[0]
+    await office.receives(answer_to(to_ann, BOB))
+
+    await office.receives(answer_to(acknowledgement, BOB, text="The customer sent me this."))
+
+    assert (await office.roles())[BOB] is Role.SEEN
+
+
 async def test_an_unconfirmed_sender_gets_no_mail_of_ours(office: Office) -> None:
     await acknowledged(office)
     await office.receives(answer_to((await office.mails_to("ann@example.org"))[0], BOB))

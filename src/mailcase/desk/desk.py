@@ -11,7 +11,7 @@ from mailcase.config.settings import Settings
 from mailcase.core.case import ActorId, MailboxName, MailId, ProcessName, reference
 from mailcase.desk import operations, views
 from mailcase.desk.arguments import Arguments
-from mailcase.desk.questions import QUESTIONS, Questions, acting_person, refuse_unknown
+from mailcase.desk.questions import QUESTIONS, Questions, acting_person, no_delivery, refuse_unknown
 from mailcase.desk.status import LoginsNow
 from mailcase.errors import CommandRefused
 from mailcase.handlers.address_book import AddressBook
@@ -179,16 +179,18 @@ class Desk:
         if done:
             self._wakes.outbox.set()
         left = [delivery_id for delivery_id in named if delivery_id not in done]
-        refusals = "\n".join(f"delivery {delivery_id} {otherwise}" for delivery_id in left)
+        refusals: list[str] = []
+        for delivery_id in left if not asked.arguments.has("state") else ():
+            is_there = await self._store.delivery(delivery_id) is not None
+            refusals.append(f"delivery {delivery_id} {otherwise}" if is_there else no_delivery(delivery_id))
         if asked.arguments.has("id"):
-            if left:
-                raise CommandRefused(refusals)
+            if refusals:
+                raise CommandRefused(refusals[0])
             return await self._questions.delivery(asked.request)
-        has_failed = bool(left) and not asked.arguments.has("state")
         return Response(
-            exit=Exit.REFUSED if has_failed else Exit.DONE,
+            exit=Exit.REFUSED if refusals else Exit.DONE,
             data={"done": list[Json](sorted(done)), "left": list[Json](left)},
-            error=refusals if has_failed else None,
+            error="\n".join(refusals) or None,
         )
 
     # -- mailboxes, store

@@ -130,7 +130,7 @@ class Questions:
         delivery_id = DeliveryId(arguments.number("id"))
         row = await self._store.delivery(delivery_id)
         if row is None:
-            raise CommandRefused(f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are")
+            raise CommandRefused(no_delivery(delivery_id))
         shown = views.delivery_row(row)
         if arguments.flag("raw"):
             shown["raw"] = _base64(await self._store.outgoing_raw(row.outgoing_id))
@@ -190,6 +190,11 @@ def refuse_unknown(noun: str, name: str | None, known: Iterable[str]) -> None:
     """A mistyped name must not look like "no work". One that is no longer configured is fine where it has something."""
     if name is not None and name not in (names := tuple(known)):
         raise CommandRefused(f"there is no {noun} {name!r}; there are: {', '.join(names) or 'none'}")
+
+
+def no_delivery(delivery_id: DeliveryId) -> str:
+    """The words for a number that no delivery has."""
+    return f"there is no delivery {delivery_id}; `mailcase outbox list` shows those there are"
 
 
 def _base64(raw: bytes | None) -> Json:

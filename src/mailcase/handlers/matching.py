@@ -179,8 +179,11 @@ def _role_of_sender(arrival: Arrival, case: Case, candidate: _Candidate) -> Role
     if not candidate.is_signed:
         # Whoever came by somebody else's address comes by it again, or not at all.
         return None if present is Role.UNCONFIRMED else present
-    # An agent's own reply address in somebody else's hands proves less.
-    return present or (Role.UNCONFIRMED if candidate.bound_to is not None else Role.SEEN)
+    if candidate.bound_to is not None:
+        # An agent's own reply address in somebody else's hands proves less.
+        return present or Role.UNCONFIRMED
+    # The case's own address proves as much for him who came by an agent's before.
+    return Role.SEEN if present in (None, Role.UNCONFIRMED) else present
 
 
 # ---- what else the thread leads to -----------------------------------------------------------------------------------
