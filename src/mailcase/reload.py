@@ -66,6 +66,8 @@ class Reload:
         self._on_settings = on_settings
         #: One reload at a time.
         self._turn = asyncio.Lock()
+        #: The one that waits for its turn.
+        self._waiting: asyncio.Task[Response] | None = None
         #: Not set while the desk changes hands.
         self._desk_is_open = asyncio.Event()
         self._desk_is_open.set()
@@ -79,8 +81,18 @@ class Reload:
         return await self.shift.answer(request, uid=uid, blobs=blobs)
 
     async def reload(self) -> Response:
-        """Reads the configuration again and takes it over. What keeps it from being so is logged and answered."""
+        """Reads the configuration again and takes it over. What keeps it from being so is logged and answered.
+
+        All who ask while a reload waits for its turn get that one: it will read what each of them has written. Once
+        begun it goes on to its end, whoever waits for it.
+        """
+        if self._waiting is None:
+            self._waiting = asyncio.create_task(self._reload_in_turn(), name="reload")
+        return await asyncio.shield(self._waiting)
+
+    async def _reload_in_turn(self) -> Response:
         async with self._turn:
+            self._waiting = None
             if self.shift.crew.wakes.ending.is_set():
                 return Response(exit=Exit.LATER, error="the daemon is stopping")
             self._manager.reloading()
@@ -115,10 +127,13 @@ class Reload:
         self._desk_is_open.clear()
         try:
             await old.hand_over()
-            # Again: what was in hand may have opened the first case of a process that is to go.
-            if (problem := await self._lost(settings)) is not None:
+            try:
+                # Again: what was in hand may have opened the first case of a process that is to go.
+                await refuse_lost_processes(self._store, settings)
+            except BaseException:
+                # Whatever it is, somebody must be at work.
                 self._begin(self._next_crew(old.crew.settings))
-                raise problem
+                raise
             self._begin(crew)
         finally:
             self._desk_is_open.set()
@@ -166,13 +181,6 @@ class Reload:
             return await thread.run(self._reread)
         finally:
             thread.abandon()
-
-    async def _lost(self, settings: Settings) -> ConfigError | StoreUnavailable | None:
-        try:
-            await refuse_lost_processes(self._store, settings)
-        except (ConfigError, StoreUnavailable) as error:
-            return error
-        return None
 
     async def stop(self) -> None:
         """Asks the shift at work to end, for good."""

@@ -55,6 +55,8 @@ _TOO_MANY_RECIPIENTS = "452 4.5.3 too many recipients, send the others in anothe
 _BARE_LINE_END = "550 5.6.11 bare CR or LF is not allowed"
 _SESSION_OVER = "421 4.4.2 session took too long"
 _IDLE = "421 4.4.2 idle for too long"
+#: The name of the last deadline of a session, after which nothing is said.
+_CUT = "cut"
 _STOPPING = "421 4.3.2 service is stopping"
 
 
@@ -249,6 +251,8 @@ class _Conversation(SMTP):
     def _expire(self, farewell: str) -> None:
         log.warning("smtp_session_expired", mailbox=self._hooks.mailbox, peer=self.peer, reply=farewell)
         self.end(farewell, lets_mail_finish=False)
+        # Who reads nothing would never be gone (R19).
+        self._deadlines[_CUT] = self.loop.call_later(self._limits.session_idle.total_seconds(), self.cut)
 
     def end(self, farewell: str, *, lets_mail_finish: bool) -> None:
         """Says `farewell` and closes: at once or, where a mail is being committed (or may finish), after its reply."""
