@@ -16,6 +16,7 @@ from mailcase.config.settings import ImapSource, MailboxSettings, Settings
 from mailcase.core.case import MailboxName, Status
 from mailcase.desk.problems import Problem, problem_json
 from mailcase.desk.views import time_json
+from mailcase.inbound.free_space import megabytes
 from mailcase.inbound.protocol import Exit, Json, Response
 from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.rows.outbox import DeliveryState
@@ -199,6 +200,9 @@ def _problems(view: _View) -> Iterator[Problem]:
     if not is_running:
         yield Problem(what="no-daemon")
     yield from (Problem(what="reload-refused", detail=reason) for reason in view.vitals.reload_problems[:1])
+    if is_running and (shortage := view.vitals.shortage()) is not None:
+        free, reserve = megabytes(shortage.free_bytes), megabytes(shortage.reserve_bytes)
+        yield Problem(what="no-room", about=str(shortage.folder), detail=f"{free} MB < {reserve} MB")
     for name, mailbox in view.settings.mailboxes.items():
         if mailbox.is_enabled:
             yield from _problems_of(view, name, mailbox, is_running=is_running)

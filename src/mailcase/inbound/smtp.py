@@ -342,6 +342,8 @@ class _Hooks:
         """The sender; `<>` stays as it is until DATA, because aiosmtpd takes an empty one for none."""
         if not _is_readable(address):
             return _MALFORMED_ADDRESS
+        if not self._door.has_room():
+            return _NO_ROOM
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 ok"
