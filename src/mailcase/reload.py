@@ -169,7 +169,8 @@ class Reload:
                 try:
                     await refresh_deadlines(self._store, crew.settings)
                 except StoreUnavailable as error:
-                    log.warning("timers_paused", error=str(error))
+                    if times := crew.wakes.paused.count("timers"):
+                        log.warning("timers_paused", error=str(error), times=times)
                     await pauses.pause(ending_only=True)
                 else:
                     crew.wakes.due.set()
