@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
+import os
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -97,3 +100,40 @@ def test_a_traceback_that_quotes_a_mail_is_cut() -> None:
     written = log_a_failure(io.StringIO(), "x" * 1_000_000)
 
     assert len(written) < 2000
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing for a while."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_a_log_that_cannot_be_written_fails_nobody_and_says_so_afterwards() -> None:
+    """R12: the disk of the log is often the disk of the store."""
+    stream = FullDisk()
+    set_up(stream)
+    get_logger().info("mail_accepted", mail_id=1)
+    get_logger().info("mail_accepted", mail_id=2)
+    stream.is_full = False
+    get_logger().info("mail_accepted", mail_id=3)
+    get_logger().info("mail_accepted", mail_id=4)
+
+    written = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["mail_id"], line.get("lines_lost")) for line in written] == [(3, 2), (4, None)]
+
+
+def test_a_log_whose_reader_has_gone_fails_nobody() -> None:
+    read_end, write_end = os.pipe()
+    with open(write_end, "w", encoding="utf-8") as stream:
+        set_up(stream)
+        os.close(read_end)
+        get_logger().info("mail_accepted", mail_id=1)
+        with suppress(OSError):
+            # What is left in its buffer.
+            stream.close()
+    get_logger().info("mail_accepted", mail_id=2)

@@ -7,6 +7,7 @@ place.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from mailcase.handlers.tick import TickHandler
 from mailcase.handlers.transaction import Transactions
 from mailcase.inbound.accept import Door
 from mailcase.inbound.check import check_mailbox
+from mailcase.inbound.free_space import FreeSpace, Usage
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.progress import ListenerPresence, Progress
 from mailcase.inbound.protocol import Json
@@ -88,6 +90,8 @@ class World:
     outlet: Callable[[Settings, Clock, Credentials | None], Outlet] = _outlet
     #: What reads mail, from the reader of the settings.
     reads: Callable[[Reader, Limits], Reads] = _in_a_process
+    #: How full the disk of a folder is.
+    measure: Callable[[Path], Usage] = shutil.disk_usage
     #: Called around every commit; crash tests die there.
     hook: Hook | None = None
 
@@ -100,7 +104,8 @@ class Ground:
     ring: KeyRing
     wakes: Wakes
     door: Door
-    vitals: Vitals = field(default_factory=Vitals)
+    space: FreeSpace
+    vitals: Vitals
     #: Since when each listener listens.
     presences: dict[MailboxName, ListenerPresence] = field(default_factory=dict)
     #: The addresses that each listener takes mail for.
@@ -111,10 +116,17 @@ class Ground:
     watchers: dict[MailboxName, ImapWatcher] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, store: Store, ring: KeyRing, clock: Clock) -> Self:
-        """The ground of a first configuration."""
-        wakes = Wakes()
-        return cls(store=store, ring=ring, wakes=wakes, door=Door(store, wakes.inbox, clock))
+    def over(cls, store: Store, ring: KeyRing, folder: Path, world: World) -> Self:
+        """The ground of a first configuration; `folder` is that of the store."""
+        wakes, space = Wakes(), FreeSpace(folder, world.measure)
+        return cls(
+            store=store,
+            ring=ring,
+            wakes=wakes,
+            door=Door(store, wakes.inbox, world.clock, space),
+            space=space,
+            vitals=Vitals(shortage=space.shortage),
+        )
 
     def look_now(self, mailbox: MailboxName) -> None:
         """Has a mailbox looked at without delay, where one is watched."""
@@ -228,7 +240,8 @@ class App:
         return App(settings, self.world, ground).crew()
 
     def _take_over(self) -> None:
-        """From now on the listeners take mail for the addresses of this configuration."""
+        """From now on mail is taken for the addresses, and within the limits, of this configuration."""
+        self._ground.space.reserve_bytes = self.settings.limits.reserve_bytes
         for name in self.settings.mailboxes:
             self._ground.own_addresses[name] = self.book.addresses_of(name)
 
@@ -368,7 +381,7 @@ async def open_app(settings: Settings, world: World | None = None) -> AsyncItera
         )
         store = await SqliteStore.open(settings.store, clock=world.clock, hook=world.hook)
         try:
-            yield App(settings, world, Ground.over(store, ring, world.clock))
+            yield App(settings, world, Ground.over(store, ring, settings.state_folder, world))
         finally:
             await store.close()
 

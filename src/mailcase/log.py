@@ -1,7 +1,8 @@
 """Logging: one constant event name, facts as keys. Pretty on a terminal, JSON otherwise.
 
 Text from outside may only stand in values; control and bidi characters in values are escaped and long ones cut, so that
-no mail can write a log line or move a cursor (S7).
+no mail can write a log line or move a cursor (S7). A log that cannot be written, because its disk is full or its reader
+has gone, never fails whoever logs: mail is worth more than its log (R12).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -21,6 +22,34 @@ __all__ = ["get_logger", "safe_text", "set_up", "without_secret"]
 VALUE_LIMIT = 500
 #: Characters of a traceback, from its end, where the error stands.
 _TRACEBACK_LIMIT = 20_000
+
+
+class _Lines:
+    """Where lines go. Those that the stream does not take are counted, and the next one that it takes says so."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lost_count = 0
+
+    def count_lost(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """A processor: adds what was lost before this line."""
+        if self._lost_count:
+            event["lines_lost"] = self._lost_count
+        return event
+
+    def write(self, line: str) -> None:
+        """Takes a whole line."""
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except (OSError, ValueError):
+            # ValueError: it was closed.
+            self._lost_count += 1
+        else:
+            self._lost_count = 0
+
+    def flush(self) -> None:
+        """Every line is flushed as it is written."""
 
 
 def _safe_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -50,18 +79,21 @@ def set_up(stream: TextIO | None = None, *, level: str = "info") -> None:
         if stream.isatty()
         else structlog.processors.JSONRenderer(sort_keys=False)
     )
+    lines = _Lines(stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            lines.count_lost,
             _safe_values,
             _name_first,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        # It asks for no more of a stream than `_Lines` has.
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, lines)),
         cache_logger_on_first_use=False,
     )
     # aiosmtpd logs every command at INFO and every line of DATA at DEBUG.

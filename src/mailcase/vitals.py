@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailcase.core.case import MailboxName
+from mailcase.inbound.free_space import Shortage
 
 
 @dataclass(slots=True)
@@ -20,3 +22,5 @@ class Vitals:
     reload_problems: tuple[str, ...] = ()
     #: The listeners that take connections.
     listening: set[MailboxName] = field(default_factory=set)
+    #: Says whether the disk is too full to take mail.
+    shortage: Callable[[], Shortage | None] = lambda: None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailcase.clock import Clock
+from mailcase.seldom import Seldom
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Wakes:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     #: The daemon stops: what could be tried again is left to the next start.
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    #: What the loops that cannot work now have told of it, by loop.
+    paused: Seldom = field(default_factory=Seldom)
 
     def stop(self) -> None:
         """Asks every loop to end, for good, and wakes those that wait."""

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
+import threading
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
+from tests.servers.eventually import eventually
 from tests.servers.notify_socket import NotifySocket
 
 from mailcase.clock import SystemClock
+from mailcase.core.case import MailboxName
 from mailcase.daemon.pulse import Pulse
 from mailcase.daemon.service_manager import Nobody, Systemd, service_manager
+from mailcase.errors import StoreUnavailable
+from mailcase.store.port import Point
+from mailcase.store.rows.mailboxes import MailboxState
+from mailcase.store.sqlite import SqliteStore
 
 
 class SetClock(SystemClock):
@@ -104,7 +113,7 @@ async def test_signs_of_life_come_several_times_within_the_watchdog(tmp_path: Pa
     clock, stopping = SystemClock(), asyncio.Event()
     with NotifySocket(tmp_path) as heard:
         manager = Systemd(heard.address, watchdog=timedelta(seconds=0.3), clock=clock)
-        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore).run(stopping))
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore, store_answers=at_once).run(stopping))
         began = clock.monotonic()
         await heard.until_said("WATCHDOG=1", count=4)
         took = clock.monotonic() - began
@@ -119,7 +128,7 @@ async def test_a_blocked_loop_gives_no_sign_of_life_and_is_told_afterwards(tmp_p
     clock, stopping = SystemClock(), asyncio.Event()
     with NotifySocket(tmp_path) as heard, structlog.testing.capture_logs() as logs:
         manager = Systemd(heard.address, watchdog=timedelta(seconds=0.3), clock=clock)
-        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore).run(stopping))
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=ignore, store_answers=at_once).run(stopping))
         await heard.until_said("WATCHDOG=1")
         before = len(heard.read())
         blocked_until = clock.monotonic() + 1.5
@@ -132,6 +141,70 @@ async def test_a_blocked_loop_gives_no_sign_of_life_and_is_told_afterwards(tmp_p
 
     assert meanwhile == 0
     assert [entry["event"] for entry in logs] == ["loop_blocked"]
+
+
+async def at_once() -> None:
+    """A store that has nothing to do."""
+
+
+async def test_a_store_whose_thread_does_not_come_back_stops_the_signs_of_life(tmp_path: Path) -> None:
+    """R26: a disk that hangs. When it comes back before anybody acts, all is well."""
+    clock, stopping, released = SystemClock(), asyncio.Event(), threading.Event()
+
+    def hangs(point: Point, when: str) -> None:
+        if point is Point.MAILBOX and when == "before":
+            released.wait(10)
+
+    store = await SqliteStore.open(tmp_path / "mailcase.db", clock=clock, hook=hangs)
+    with NotifySocket(tmp_path) as heard, structlog.testing.capture_logs() as logs:
+        beating = asyncio.create_task(pulse_over(store, heard, clock).run(stopping))
+        await heard.until_said("WATCHDOG=1", count=4)
+        saving = asyncio.create_task(store.save_mailbox(MAILBOX))
+
+        async def is_told() -> bool:
+            return [entry["event"] for entry in logs] == ["store_hangs"]
+
+        await eventually(is_told, "a store that hangs")
+        signs_count = len(heard.read())
+        with pytest.raises(AssertionError, match="did not come"):
+            await heard.until_said("WATCHDOG=1", count=signs_count + 1, within_seconds=0.5)
+        released.set()
+        await heard.until_said("WATCHDOG=1", count=signs_count + 2)
+        stopping.set()
+        await asyncio.gather(beating, saving)
+    await store.close()
+
+    assert [entry["event"] for entry in logs] == ["store_hangs", "store_answers_again"]
+
+
+async def test_a_store_that_is_locked_is_alive(tmp_path: Path) -> None:
+    """R13, R26: to start a daemon again that waits for a lock helps nobody."""
+    clock, stopping = SystemClock(), asyncio.Event()
+    path = tmp_path / "mailcase.db"
+    store = await SqliteStore.open(path, clock=clock, busy_timeout=timedelta(milliseconds=50))
+    with NotifySocket(tmp_path) as heard, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        beating = asyncio.create_task(pulse_over(store, heard, clock).run(stopping))
+        for count in range(1, 10):
+            with pytest.raises(StoreUnavailable):
+                await store.save_mailbox(MAILBOX)
+            await heard.until_said("WATCHDOG=1", count=count)
+        stopping.set()
+        await beating
+    await store.close()
+
+
+MAILBOX = MailboxState(
+    mailbox=MailboxName("desk"), account=None, read_through_at=None, checked_at=None, last_error=None
+)
+
+
+def pulse_over(store: SqliteStore, heard: NotifySocket, clock: SystemClock) -> Pulse:
+    """Of a service manager without much patience."""
+    manager = Systemd(heard.address, watchdog=timedelta(seconds=0.3), clock=clock)
+    return Pulse(
+        clock, manager, on_jump=ignore, store_answers=store.threads_answer, least_patience=timedelta(seconds=0.3)
+    )
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=3653), timedelta(days=-3653)])
@@ -147,7 +220,7 @@ async def test_a_clock_that_is_set_is_told_once(jump: timedelta) -> None:
     manager = Nobody()
     manager.watchdog = timedelta(milliseconds=30)
     with structlog.testing.capture_logs() as logs:
-        beating = asyncio.create_task(Pulse(clock, manager, on_jump=on_jump).run(stopping))
+        beating = asyncio.create_task(Pulse(clock, manager, on_jump=on_jump, store_answers=at_once).run(stopping))
         await asyncio.sleep(0)
         clock.ahead = jump
         await beating

@@ -20,7 +20,7 @@ from mailcase import keyring
 from mailcase.clock import SteppedClock
 from mailcase.config.settings import Settings
 from mailcase.core.case import MailboxName
-from mailcase.errors import CommandRefused, PermanentError, StoreUnavailable
+from mailcase.errors import AppError, CommandRefused, PermanentError, StoreUnavailable
 from mailcase.store.backup import back_up, read_backup
 from mailcase.store.check import check
 from mailcase.store.lock import StoreBusy, StoreLock
@@ -247,6 +247,33 @@ def test_a_damaged_backup_changes_nothing(desk: Desk) -> None:
         restore(desk.settings.store, desk.file, now=RESTORED_AT, ran_until=LOST_AT, may_replace=True)
 
     assert {path.name: path.read_bytes() for path in desk.settings.state_folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE backup SET made_at = 'yesterday'",
+        "UPDATE backup SET made_at = 9223372036854775807",
+        "DELETE FROM backup",
+        "UPDATE backup_files SET content = 'no bytes'",
+        "DROP TABLE backup_files",
+        "UPDATE backup_files SET name = '../../x'",
+        "UPDATE alembic_version SET version_num = 'other'",
+        "CREATE TRIGGER emptied AFTER INSERT ON inbox BEGIN DELETE FROM inbox; END",
+        "CREATE VIEW more AS SELECT * FROM inbox",
+    ],
+)
+def test_a_backup_that_somebody_changed_is_refused_in_words_and_changes_nothing(desk: Desk, statement: str) -> None:
+    desk.backs_up()
+    with closing(sqlite3.connect(desk.file)) as forged:
+        forged.execute(statement)
+        forged.commit()
+    before = desk.settings.store.read_bytes()
+
+    with pytest.raises(AppError, match=r"backup|other"):
+        desk.restores()
+
+    assert desk.settings.store.read_bytes() == before
 
 
 def test_a_store_is_no_backup(desk: Desk) -> None:

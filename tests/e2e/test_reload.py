@@ -394,6 +394,35 @@ async def test_a_mail_on_the_wire_is_not_cut_by_a_reload(tmp_path: Path) -> None
 # ---- the service manager ---------------------------------------------------------------------------------------------
 
 
+async def test_a_storm_of_reloads_is_two(tmp_path: Path) -> None:
+    """Who asks while one waits for its turn gets that one: a daemon that reloads for minutes handles no mail."""
+    with structlog.testing.capture_logs() as logs:
+        async with house(tmp_path) as (here, _sink):
+            answers = await asyncio.gather(*(here.daemon.reload() for _ in range(100)))
+            rewrite(tmp_path, ("people:\n", BOB))
+            changed = await reloaded(here)
+
+    assert {answer.exit for answer in answers} == {Exit.DONE}
+    assert len([entry for entry in logs if entry["event"] == "configuration_reloaded"]) <= 3
+    assert "people.bob" in changed
+
+
+async def test_whoever_goes_away_does_not_end_the_reload(tmp_path: Path) -> None:
+    """Somebody must be at work, whatever becomes of who asked."""
+    async with house(tmp_path) as (here, _sink):
+        rewrite(tmp_path, ("people:\n", BOB))
+        asking = asyncio.create_task(here.daemon.reload())
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking})
+        await reloaded(here)
+        await here.writes(mail_text(1))
+        await here.until_handled(1)
+        case = await here.asks("case.take", ref="1001-C", as_="bob")
+
+    assert case["assignee"] == "bob"
+
+
 async def test_the_service_manager_hears_of_start_reload_and_stop(tmp_path: Path) -> None:
     with NotifySocket(tmp_path) as heard:
         manager = Systemd(heard.address, watchdog=timedelta(seconds=10), clock=SystemClock())

@@ -390,7 +390,8 @@ async def open_office(
     clock, entropy = SteppedClock(START), SeededEntropy(7)
     ring = KeyRing(keys=(Key(id="aa", secret=b"a" * 32, created_at=START),))
     store = await SqliteStore.open(settings.store, clock=clock)
-    app = App(settings, World(clock=clock, entropy=entropy, reads=reads), Ground.over(store, ring, clock))
+    world = World(clock=clock, entropy=entropy, reads=reads)
+    app = App(settings, world, Ground.over(store, ring, settings.state_folder, world))
     try:
         yield Office(settings=settings, app=app, store=store, clock=clock, ring=ring)
     finally:

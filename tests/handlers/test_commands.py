@@ -96,7 +96,8 @@ class Interfered:
 
 async def does_in(office: Office, store: Interfered, operation: str, **arguments: Json) -> None:
     world = World(clock=office.clock, entropy=SeededEntropy(8))
-    app = App(office.settings, world, Ground.over(cast("Store", store), office.ring, office.clock))
+    ground = Ground.over(cast("Store", store), office.ring, office.settings.state_folder, world)
+    app = App(office.settings, world, ground)
     await app.desk.answer(Request(operation=operation, arguments=arguments, as_="ann"), uid=None, blobs=())
 
 

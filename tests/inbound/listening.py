@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from mailcase.clock import SteppedClock
 from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.inbound.accept import Door
+from mailcase.inbound.free_space import FreeSpace
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.smtp_data import Room
 from mailcase.store.port import Hook
@@ -75,7 +77,7 @@ async def desk(
     listener = Listener(
         MailboxName("desk"),
         ListenerSource(kind=kind, host="127.0.0.1", port=0, relays=relays),
-        door=Door(store, wake, clock),
+        door=Door(store, wake, clock, FreeSpace(folder, shutil.disk_usage)),
         clock=clock,
         knows_recipient=knows_recipient,
         limits=limits or Limits(),

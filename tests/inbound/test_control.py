@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import socket
 import stat
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.servers.eventually import eventually
 
 from mailcase.config.settings import Language
 from mailcase.errors import CommandRefused, ConfigError, PermanentError, Problem, TransientError
@@ -25,6 +27,7 @@ from mailcase.inbound.control import (
     ask_daemon,
     is_trusted_owner,
 )
+from mailcase.inbound.protocol import encode_request
 
 
 class Scripted:
@@ -242,6 +245,32 @@ async def test_a_peer_that_sends_half_a_command_does_not_keep_its_place(path: Pa
         received = await asyncio.to_thread(talk, path, b'{"operation": ')
 
     assert received == b""
+
+
+async def test_a_peer_that_does_not_read_its_answer_is_left(path: Path) -> None:
+    """S23: neither its connection nor the answer may stay for as long as it likes."""
+    answer = Response(data="x" * 10_000_000)
+
+    async with ControlServer(path, Scripted(answer), limits=ControlLimits(read_for=timedelta(milliseconds=50))):
+        reader, writer = await asyncio.open_unix_connection(path, limit=1)
+        writer.write(encode_request(Request(operation="case.list"), ()))
+        await asyncio.sleep(0)
+
+        async def is_cut() -> bool:
+            return writer.transport.is_closing() or is_hung_up(writer.get_extra_info("socket"))
+
+        await eventually(is_cut, "the end of the connection")
+        received = await reader.read()
+        writer.close()
+
+    assert 0 < len(received) < 10_000_000
+
+
+def is_hung_up(connection: socket.socket) -> bool:
+    """The other end is closed, whatever there is still to read."""
+    poller = select.poll()
+    poller.register(connection.fileno(), 0)
+    return bool(poller.poll(0))
 
 
 async def test_more_connections_than_allowed_are_asked_to_come_again(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import smtplib
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from mailcase.config.settings import Limits, ListenerKind, ListenerSource
 from mailcase.core.case import MailboxName
 from mailcase.errors import PermanentError
 from mailcase.inbound.accept import Door
+from mailcase.inbound.free_space import FreeSpace
 from mailcase.inbound.smtp import Listener
 from mailcase.inbound.smtp_data import Room, has_bare_line_end, source_of
 from mailcase.store.port import Point
@@ -399,7 +401,7 @@ async def test_a_port_that_is_taken_is_an_error_for_the_operator(tmp_path: Path)
         second = Listener(
             MailboxName("sales"),
             ListenerSource(kind=ListenerKind.SMTP, host="127.0.0.1", port=here.listener.port),
-            door=Door(here.store, here.wake, here.clock),
+            door=Door(here.store, here.wake, here.clock, FreeSpace(here.file.parent, shutil.disk_usage)),
             clock=SteppedClock(NOW),
             knows_recipient=lambda _address: True,
             limits=Limits(),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.inbound.listening import RAW, Dialogue, desk, stuffed
+from tests.servers.eventually import eventually
 
 from mailcase.config.settings import Limits, ListenerKind
 from mailcase.inbound.smtp import PROGRESS_BYTES
@@ -166,6 +169,30 @@ async def test_a_client_that_sends_a_mail_byte_by_byte_is_as_good_as_silent(tmp_
         await client.begin()
 
         assert (await answer_to_dripping(client, b"x")).startswith("421 4.4.2 ")
+
+
+async def test_a_client_that_reads_nothing_keeps_no_place(tmp_path: Path) -> None:
+    """R19: the goodbye to it never leaves, and its place must become free all the same."""
+    async with desk(tmp_path, limits=Limits(sessions=1, session_idle=SOON)) as here:
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            deaf.connect(("127.0.0.1", here.listener.port))
+            deaf.setblocking(False)
+            await until_nothing_more_is_taken(deaf, b"EHLO x\r\n" * 500)
+
+            async def is_admitted() -> bool:
+                return (await (await here.dial(greeting=None)).reply()).startswith("220 ")
+
+            await eventually(is_admitted, "a place")
+
+
+async def until_nothing_more_is_taken(client: socket.socket, commands: bytes) -> None:
+    """Sends commands until the server has read none for a while, because nobody reads its replies."""
+    loop = asyncio.get_running_loop()
+    with suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(SOON.total_seconds()):
+                await loop.sock_sendall(client, commands)
 
 
 async def test_a_slow_client_that_makes_progress_may_finish(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from mailcase.config.settings import ImapSource, Limits, MailboxSettings, Secret
 from mailcase.core.case import MailboxName, ProcessName
 from mailcase.entropy import SeededEntropy
 from mailcase.inbound.accept import Door
+from mailcase.inbound.free_space import FreeSpace
 from mailcase.inbound.imap import ImapSession
 from mailcase.inbound.watcher import ImapWatcher, Pace
 from mailcase.login.logins import Credentials, PasswordCredentials
@@ -42,9 +44,9 @@ class Died(BaseException):
 class Watched:
     """One life of the daemon's intake: a store, and watchers that belong to it."""
 
-    def __init__(self, store: SqliteStore, committed: asyncio.Event, clock: Clock) -> None:
+    def __init__(self, store: SqliteStore, committed: asyncio.Event, clock: Clock, folder: Path) -> None:
         self.store = store
-        self.door = Door(store, asyncio.Event(), clock)
+        self.door = Door(store, asyncio.Event(), clock, FreeSpace(folder, shutil.disk_usage))
         self._committed = committed
         self._clock = clock
         self._running: dict[ImapWatcher, asyncio.Task[None]] = {}
@@ -60,7 +62,7 @@ class Watched:
                 loop.call_soon_threadsafe(committed.set)
 
         clock = clock or SystemClock()
-        return cls(await SqliteStore.open(path, clock=clock, hook=around), committed, clock)
+        return cls(await SqliteStore.open(path, clock=clock, hook=around), committed, clock, path.parent)
 
     def watch(
         self,

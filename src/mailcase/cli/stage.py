@@ -55,6 +55,9 @@ class Sink:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
 
+    def has_room(self) -> bool:
+        return True
+
     async def accept(self, mails: Sequence[NewMail], *, folder: FolderState | None = None) -> tuple[Accepted, ...]:
         """Keeps the mails; never refuses one."""
         del folder

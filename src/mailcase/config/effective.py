@@ -273,6 +273,7 @@ def _outgoing(outgoing: Outgoing) -> Value:
 def _limits(limits: Limits) -> Value:
     shown: dict[str, Value] = {}
     for limit in fields(limits):
-        value: timedelta | int = getattr(limits, limit.name)
-        shown[limit.name] = duration_words(value) if isinstance(value, timedelta) else value
+        value: timedelta | int | None = getattr(limits, limit.name)
+        if value is not None:
+            shown[limit.name] = duration_words(value) if isinstance(value, timedelta) else value
     return shown

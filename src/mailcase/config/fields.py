@@ -197,6 +197,11 @@ def read_size(value: object) -> int:
     return size
 
 
+def read_reserve(value: object) -> int:
+    """A number of bytes, or 0."""
+    return 0 if value == 0 and not isinstance(value, bool) else read_size(value)
+
+
 def read_ending(value: object) -> str:
     """The ending of a file name, lower case, without its dot."""
     ending = read_text(value).lower().removeprefix("*").removeprefix(".")
@@ -254,6 +259,7 @@ Command = Annotated[list[str], PlainValidator(read_command)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Size = Annotated[int, PlainValidator(read_size)]
+Reserve = Annotated[int, PlainValidator(read_reserve)]
 Zone = Annotated[ZoneInfo, PlainValidator(read_zone)]
 Duration = Annotated[timedelta, PlainValidator(read_duration)]
 DueSpan = Annotated[Span, PlainValidator(read_span)]

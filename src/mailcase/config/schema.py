@@ -40,6 +40,7 @@ from mailcase.config.fields import (
     OutgoingChoice,
     PersonKey,
     Port,
+    Reserve,
     RouteTarget,
     Size,
     StorePath,
@@ -333,8 +334,12 @@ class RelayEntry(Entry):
 if TYPE_CHECKING:
     LimitsEntry = Entry
 else:
-    _LIMIT_KINDS = {int: Count, bool: bool, timedelta: Duration}
+    _LIMIT_KINDS = {int: Count, bool: bool, timedelta: Duration, int | None: Reserve}
     _LIMIT_TYPES = get_type_hints(Limits)
+
+    def _is_size(name: str) -> bool:
+        return name.endswith("_bytes") and _LIMIT_TYPES[name] is int
+
     #: Every field of `Limits` under its own name, those in bytes as sizes.
     LimitsEntry = create_model(
         "LimitsEntry",
@@ -342,7 +347,7 @@ else:
         __doc__="Intervals, leases and limits.",
         **{
             limit.name: (
-                Size if limit.name.endswith("_bytes") else _LIMIT_KINDS[_LIMIT_TYPES[limit.name]],
+                Size if _is_size(limit.name) else _LIMIT_KINDS[_LIMIT_TYPES[limit.name]],
                 limit.default,
             )
             for limit in dataclass_fields(Limits)

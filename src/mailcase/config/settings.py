@@ -289,6 +289,8 @@ class Limits:
     sessions_per_address: int = 20
     #: Memory for all mails that listeners are receiving; over it a client is asked to come again.
     sessions_bytes: int = 100 * 1024 * 1024
+    #: Kept free on the disk of the store: with less, no mail is taken. None: 5 % of it, at most 500 MB; 0: nothing.
+    reserve_bytes: int | None = None
     recipients: int = 100
     session_for: timedelta = timedelta(minutes=10)
     session_idle: timedelta = timedelta(seconds=60)

@@ -113,7 +113,7 @@ class Daemon:
         self._reload.shift.start()
         for name, part in self.listeners.items():
             self._tasks.start(self._keep_presence(name, part), f"presence {name}", until=self._stopping)
-        pulse = Pulse(self._clock, self._manager, on_jump=self._clock_was_set)
+        pulse = Pulse(self._clock, self._manager, on_jump=self._clock_was_set, store_answers=self._store.threads_answer)
         self._tasks.start(pulse.run(self._stopping), "pulse", until=self._stopping)
 
     def _tell_started(self) -> None:
@@ -158,7 +158,8 @@ class Daemon:
             try:
                 await self._distrust_the_future()
             except StoreUnavailable as error:
-                log.warning("timers_paused", error=str(error))
+                if times := self._crew.wakes.paused.count("timers"):
+                    log.warning("timers_paused", error=str(error), times=times)
         self._crew.wakes.wake_all()
         self._watching.look_now()
 

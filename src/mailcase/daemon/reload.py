@@ -54,6 +54,8 @@ class Reload:
         self._vitals = around.vitals
         #: One reload at a time.
         self._turn = asyncio.Lock()
+        #: The one that waits for its turn.
+        self._waiting: asyncio.Task[Response] | None = None
         #: Not set while the desk changes hands.
         self._desk_is_open = asyncio.Event()
         self._desk_is_open.set()
@@ -67,8 +69,18 @@ class Reload:
         return await self.shift.answer(request, uid=uid, blobs=blobs)
 
     async def reload(self) -> Response:
-        """Reads the configuration again and takes it over. What keeps it from being so is logged and answered."""
+        """Reads the configuration again and takes it over. What keeps it from being so is logged and answered.
+
+        All who ask while a reload waits for its turn get that one: it will read what each of them has written. Once
+        begun it goes on to its end, whoever waits for it.
+        """
+        if self._waiting is None:
+            self._waiting = asyncio.create_task(self._reload_in_turn(), name="reload")
+        return await asyncio.shield(self._waiting)
+
+    async def _reload_in_turn(self) -> Response:
         async with self._turn:
+            self._waiting = None
             if self.shift.crew.wakes.ending.is_set():
                 return Response(exit=Exit.LATER, error="the daemon is stopping")
             self._manager.reloading()
@@ -105,10 +117,13 @@ class Reload:
         self._desk_is_open.clear()
         try:
             await old.hand_over()
-            # Again: what was in hand may have opened the first case of a process that is to go.
-            if (problem := await self._lost(settings)) is not None:
+            try:
+                # Again: what was in hand may have opened the first case of a process that is to go.
+                await refuse_lost_processes(self._store, settings)
+            except BaseException:
+                # Whatever it is, somebody must be at work.
                 self._begin(self._renewal.next_crew(old.crew.settings))
-                raise problem
+                raise
             self._begin(crew)
         finally:
             self._desk_is_open.set()
@@ -146,7 +161,8 @@ class Reload:
                 try:
                     await refresh_deadlines(self._store, crew.settings)
                 except StoreUnavailable as error:
-                    log.warning("timers_paused", error=str(error))
+                    if times := crew.wakes.paused.count("timers"):
+                        log.warning("timers_paused", error=str(error), times=times)
                     await pauses.pause(ending_only=True)
                 else:
                     crew.wakes.due.set()
@@ -158,13 +174,6 @@ class Reload:
             return await thread.run(self._renewal.reread)
         finally:
             thread.abandon()
-
-    async def _lost(self, settings: Settings) -> ConfigError | StoreUnavailable | None:
-        try:
-            await refuse_lost_processes(self._store, settings)
-        except (ConfigError, StoreUnavailable) as error:
-            return error
-        return None
 
     async def stop(self) -> None:
         """Asks the shift at work to end, for good."""

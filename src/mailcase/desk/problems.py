@@ -16,7 +16,7 @@ class Problem:
 
     #: A key of `WORDS`.
     what: str
-    #: A mailbox.
+    #: A mailbox, or a folder.
     about: str | None = None
     count: int | None = None
     since: datetime | None = None
@@ -44,6 +44,12 @@ WORDS: Mapping[str, _Words] = {
         "mend the file, mailcase check, mailcase reload",
         "Le dernier rechargement a été refusé, une configuration plus ancienne est en vigueur : {detail}",
         "corrigez le fichier, mailcase check, mailcase reload",
+    ),
+    "no-room": _Words(
+        "The disk is nearly full, no mail is taken: free in {about} are {detail}",
+        "make room there, and it goes on by itself; limits.reserve_bytes is what must be free",
+        "Le disque est presque plein, aucun e-mail n’est accepté : libre dans {about} : {detail}",
+        "libérez de l’espace, tout reprend ensuite de soi-même ; limits.reserve_bytes est ce qui doit rester libre",
     ),
     "mailbox-failing": _Words(
         "Mailbox {about} cannot be read: {detail}",

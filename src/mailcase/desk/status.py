@@ -16,6 +16,7 @@ from mailcase.config.settings import ImapSource, MailboxSettings, Settings
 from mailcase.core.case import MailboxName, Status
 from mailcase.desk.problems import Problem, problem_json
 from mailcase.desk.views import time_json
+from mailcase.inbound.free_space import megabytes
 from mailcase.inbound.protocol import Exit, Json, Response
 from mailcase.store.rows.mailboxes import MailboxState
 from mailcase.store.rows.outbox import DeliveryState
@@ -198,11 +199,7 @@ def _some(some: Some, now: datetime) -> Json:
 def _problems(view: _View) -> Iterator[Problem]:
     """In the order of their weight."""
     is_running = view.vitals.started_at is not None
-    if not is_running:
-        yield Problem(what="no-daemon")
-    for reason in view.vitals.reload_problems[:1]:
-        # Its hint is on the lines below, and `mailcase check` shows it beside the others.
-        yield Problem(what="reload-refused", detail=reason.partition("\n")[0])
+    yield from _problems_of_daemon(view, is_running=is_running)
     for name, mailbox in view.settings.mailboxes.items():
         if mailbox.is_enabled:
             yield from _problems_of(view, name, mailbox, is_running=is_running)
@@ -225,6 +222,17 @@ def _problems(view: _View) -> Iterator[Problem]:
     windows = standing.held_windows
     if windows.oldest_at is not None and view.now - windows.oldest_at > WINDOW_AFTER and is_running:
         yield Problem(what="windows-held", count=windows.count, since=windows.oldest_at)
+
+
+def _problems_of_daemon(view: _View, *, is_running: bool) -> Iterator[Problem]:
+    if not is_running:
+        yield Problem(what="no-daemon")
+    for reason in view.vitals.reload_problems[:1]:
+        # Its hint is on the lines below, and `mailcase check` shows it beside the others.
+        yield Problem(what="reload-refused", detail=reason.partition("\n")[0])
+    if is_running and (shortage := view.vitals.shortage()) is not None:
+        free, reserve = megabytes(shortage.free_bytes), megabytes(shortage.reserve_bytes)
+        yield Problem(what="no-room", about=str(shortage.folder), detail=f"{free} MB < {reserve} MB")
 
 
 def _problems_of(view: _View, name: MailboxName, mailbox: MailboxSettings, *, is_running: bool) -> Iterator[Problem]:

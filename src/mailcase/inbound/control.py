@@ -131,9 +131,21 @@ class ControlServer:
             # `stop` gave up on this connection; ending quietly is what it waits for.
             log.debug("control_connection_lost", error="stopping")
         finally:
+            await self._hang_up(writer)
             self._reading.discard(task)
             self._answering.discard(task)
-            writer.close()
+
+    async def _hang_up(self, writer: asyncio.StreamWriter) -> None:
+        """Closes, for a peer that does not read as well: what it left unread would keep the connection for ever."""
+        writer.close()
+        try:
+            async with asyncio.timeout(self._limits.read_for.total_seconds()):
+                await writer.wait_closed()
+        except (TimeoutError, OSError):
+            writer.transport.abort()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
 
     async def _response(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]

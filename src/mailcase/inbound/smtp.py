@@ -45,6 +45,8 @@ LMTP_LINE_BYTES = 65536
 PROGRESS_BYTES = 16 * 1024
 #: aiosmtpd's own time-out counts a whole DATA, our commit included, as one command (A4): ours take its place.
 _NEVER_SECONDS = 365 * 86_400.0
+#: The name of the last deadline of a session, after which nothing is said.
+_CUT = "cut"
 
 
 class Listener:
@@ -238,6 +240,8 @@ class _Conversation(SMTP):
     def _expire(self, farewell: str) -> None:
         log.warning("smtp_session_expired", mailbox=self._hooks.mailbox, peer=self.peer, reply=farewell)
         self.end(farewell, lets_mail_finish=False)
+        # Who reads nothing would never be gone (R19).
+        self._deadlines[_CUT] = self.loop.call_later(self._limits.session_idle.total_seconds(), self.cut)
 
     def end(self, farewell: str, *, lets_mail_finish: bool) -> None:
         """Says `farewell` and closes: at once or, where a mail is being committed (or may finish), after its reply."""
@@ -327,6 +331,8 @@ class _Hooks:
         """The sender; `<>` stays as it is until DATA, because aiosmtpd takes an empty one for none."""
         if not _is_readable(address):
             return reply.MALFORMED_ADDRESS
+        if not self._door.has_room():
+            return reply.NO_ROOM
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 ok"

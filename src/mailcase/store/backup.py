@@ -30,6 +30,8 @@ CONTENTS = """
 SELECT (SELECT version_num FROM alembic_version) AS revision, (SELECT count(*) FROM inbox) AS mails,
        (SELECT count(*) FROM cases) AS cases, (SELECT count(*) FROM deliveries) AS deliveries
 """
+#: A store has none: they would run with every statement of the daemon.
+PROGRAMS = "SELECT type || ' ' || name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name"
 #: What belongs to the store beside it: the key ring. Refresh tokens are never in a backup (S17).
 SECRET_FILES = (keyring.FILE_NAME,)
 
@@ -102,7 +104,7 @@ def read_backup(file: Path) -> Backup:
     """Looks a backup through.
 
     Raises:
-        CommandRefused: it is not a backup.
+        CommandRefused: it is not a backup, or somebody has put something into it.
         StoreUnavailable: it cannot be read, or is damaged.
 
     """
@@ -111,16 +113,27 @@ def read_backup(file: Path) -> Backup:
             raise CommandRefused(f"{file} is not a backup that `mailcase store backup` made")
         if found := damage(database):
             raise StoreUnavailable(f"{file} is damaged: {'; '.join(found)}")
-        (contents,) = select(database, CONTENTS)
-        return Backup(
-            file=file,
-            made_at=from_micros(int(select(database, MADE_AT)[0]["made_at"])),
-            revision=contents["revision"],
-            mails=contents["mails"],
-            cases=contents["cases"],
-            deliveries=contents["deliveries"],
-            secrets={row["name"]: bytes(row["content"]) for row in select(database, READ_FILES)},
-        )
+        if programs := [str(row[0]) for row in database.execute(PROGRAMS)]:
+            raise CommandRefused(f"{file} holds what no backup of ours does: {', '.join(programs)}")
+        try:
+            return _described(file, database)
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise CommandRefused(f"{file} is not as `mailcase store backup` made it: {error}") from error
+
+
+def _described(file: Path, database: sqlite3.Connection) -> Backup:
+    """What the backup says of itself. Raises ValueError and its like where it was changed by hand."""
+    (contents,) = select(database, CONTENTS)
+    (mark,) = select(database, MADE_AT)
+    return Backup(
+        file=file,
+        made_at=from_micros(int(mark["made_at"])),
+        revision=str(contents["revision"] or ""),
+        mails=contents["mails"],
+        cases=contents["cases"],
+        deliveries=contents["deliveries"],
+        secrets={str(row["name"]): bytes(row["content"]) for row in select(database, READ_FILES)},
+    )
 
 
 def is_backup(path: Path) -> bool:

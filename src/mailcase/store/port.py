@@ -275,6 +275,10 @@ class Store(Cases, Mailboxes, Inbox, Timetable, Outbox, Records, Protocol):
 
     async def close(self) -> None: ...
 
+    async def threads_answer(self) -> None:
+        """Returns when what was asked of the store before has come to an end, whatever end: a sign of life."""
+        ...
+
     async def recover(self) -> Recovered:
         """Voids the claims of an earlier life; attempts stay counted. Called once at start, before any loop.
 

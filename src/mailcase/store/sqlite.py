@@ -152,6 +152,10 @@ class SqliteStore:
             raise StoreUnavailable("the store is closed")
         return await _run(self._reader, lambda database: _snapshot(database, work))
 
+    async def threads_answer(self) -> None:
+        for connection in (self._writer, self._reader):
+            await _run(connection, lambda _database: None)
+
     async def recover(self) -> Recovered:
         def work(database: sqlite3.Connection) -> Recovered:
             inbox_released = inbox.release_all(database)

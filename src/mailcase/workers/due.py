@@ -50,7 +50,8 @@ class DueWorker:
                 worked = await self.work_once()
                 until = await self._next_look()
             except StoreUnavailable as error:
-                log.warning("timers_paused", error=str(error))
+                if times := self._wakes.paused.count("timers"):
+                    log.warning("timers_paused", error=str(error), times=times)
                 await self._pauses.pause()
                 continue
             self._pauses.reset()

@@ -94,7 +94,8 @@ class InboxWorker:
                 try:
                     worked = await self.work_once()
                 except TransientError as error:
-                    log.warning("inbox_paused", error=str(error))
+                    if times := self._wakes.paused.count("inbox"):
+                        log.warning("inbox_paused", error=str(error), times=times)
                     await self._pauses.pause()
                     continue
                 self._pauses.reset()

@@ -66,7 +66,8 @@ class OutboxWorker:
                     worked = await self.work_once(session)
                     until = await self._next_look()
                 except StoreUnavailable as error:
-                    log.warning("outbox_paused", error=str(error))
+                    if times := self._wakes.paused.count("outbox"):
+                        log.warning("outbox_paused", error=str(error), times=times)
                     await self._pauses.pause()
                     continue
                 self._pauses.reset()
@@ -189,7 +190,8 @@ class OutboxWorker:
         try:
             await self._handler.handle(attempted)
         except TransientError as error:
-            log.warning("outbox_paused", error=str(error))
+            if times := self._wakes.paused.count("outbox"):
+                log.warning("outbox_paused", error=str(error), times=times)
             return False
         except Exception:
             # Rather an effect on the case less than a mail sent twice.
@@ -203,7 +205,8 @@ class OutboxWorker:
         try:
             await self._store.save(Point.SETTLE, changes, now=self._clock.now())
         except TransientError as error:
-            log.warning("outbox_paused", error=str(error))
+            if times := self._wakes.paused.count("outbox"):
+                log.warning("outbox_paused", error=str(error), times=times)
             return False
         return True
 
