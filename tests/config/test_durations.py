@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.config.conftest import BASE
 
 from mailcase.config.durations import duration_words, read_duration, read_span, read_window, span_words
 from mailcase.config.mistakes import Mistake
+from mailcase.config.settings import Settings
+from mailcase.core.case import ProcessName
 from mailcase.core.process import Span, SpanUnit
 
 
@@ -83,6 +87,14 @@ def test_a_feedback_window_is_counted_in_days() -> None:
     assert read_window("1 week") == Span(amount=7, unit=SpanUnit.DAYS)
     with pytest.raises(Mistake, match="counted in days"):
         read_window("5 working hours")
+
+
+@pytest.mark.parametrize("value", ["0", "0 days", "0 working days"])
+def test_a_feedback_window_of_no_days_is_none(load: Callable[..., Settings], value: str) -> None:
+    """ST-20"""
+    settings = load(f"processes: {{enquiry: {{feedback_window: {value}}}}}", base="\n" + BASE.partition("\n")[2])
+
+    assert settings.processes[ProcessName("enquiry")].feedback_window is None
 
 
 @given(st.integers(min_value=1, max_value=3600 * 24 * 3660))

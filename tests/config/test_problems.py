@@ -261,8 +261,9 @@ def test_a_problem_of_the_whole_file(check: Check, text: str, problem: str | Non
             " | Write days or working days, as in `5 working days`.",
         ),
         (
-            "{feedback_window: 0 days}",
-            "3:30 processes.enquiry.feedback_window: must be more than zero | Leave the line out for the default.",
+            "{feedback_window: {length: 0 days}}",
+            "3:39 processes.enquiry.feedback_window.length: must be more than zero"
+            " | Leave the line out for the default.",
         ),
         (
             "{wait_reasons: [{name: client, ask: customer}]}",

@@ -82,6 +82,12 @@ def _empty_if_none(value: object) -> object:
     return {} if value is None else value
 
 
+def _none_if_no_days(value: object) -> object:
+    """ST-20: no days are no window."""
+    words = str(value).split() if isinstance(value, str | int) else []
+    return None if words in (["0"], ["0", "days"], ["0", "working", "days"]) else value
+
+
 def _addresses_by_key(value: object) -> object:
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         return dict.fromkeys(value)
@@ -217,7 +223,7 @@ class ProcessEntry(Entry):
     queue: Text | None = None
     time_zone: Zone | None = None
     due: DueEntry | None = None
-    feedback_window: WindowEntry | None = None
+    feedback_window: Annotated[WindowEntry | None, BeforeValidator(_none_if_no_days)] = None
     wait_reasons: list[WaitReasonEntry] | None = None
     notices: Annotated[dict[NoticeName, bool], BeforeValidator(_empty_if_none)] = {}
     allocation: list[Text] = []
