@@ -318,6 +318,26 @@ class TestAcknowledging:
             assert len(program.uids(f"{folder} done")) == 1
 
 
+async def test_a_date_that_cannot_be_true_makes_no_mail_older_than_the_last_look(
+    watched: Watched, imap_server: ImapServer, folder: str
+) -> None:
+    """A window would be open for ever for whatever a server dates to 1970."""
+    watched.watch(imap_server.source(folder, after=AfterTaking.LEAVE))
+    looked = await watched.until_looked()
+    put(imap_server, folder, mail(1), at=datetime(1970, 1, 2, tzinfo=UTC))
+    put(imap_server, folder, CARRIED + mail(2), at=datetime(2020, 1, 1, tzinfo=UTC))
+    await watched.until_looked()
+
+    alone, carried = [row.arrived_at for row in await watched.mails()]
+    assert looked.read_through_at is not None
+    assert alone >= looked.read_through_at
+    assert carried == datetime(2020, 3, 2, 9, 0, 5, tzinfo=UTC)
+
+
+#: A line that a server wrote a while before somebody moved the mail.
+CARRIED = b"Received: from a by mx.example.org; Mon, 02 Mar 2020 10:00:05 +0100\r\n"
+
+
 class TestRenumbering:
     """R7: UIDVALIDITY has changed."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -23,10 +23,11 @@ from mailcase.config.settings import AfterTaking, ImapSource, Limits
 from mailcase.core.case import MailboxName
 from mailcase.inbound.accept import Door
 from mailcase.inbound.acknowledge import Acknowledger
+from mailcase.inbound.arrival import arrived_at
 from mailcase.inbound.imap_answers import FetchedMail, MailFacts
 from mailcase.inbound.imap_errors import ImapRefused, ImapUnavailable
 from mailcase.inbound.imap_line import ImapLine
-from mailcase.inbound.intake_plan import Progress, in_portions, in_sets, is_older
+from mailcase.inbound.intake_plan import Look, Progress, in_portions, in_sets, is_older
 from mailcase.log import get_logger
 from mailcase.store.port import Mailboxes
 from mailcase.store.rows.inbox import NewMail, Outcome, Reason
@@ -40,18 +41,6 @@ EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
 PORTION = 500
 #: Known mail that is not acknowledged again: it was never ours, or people shall see it where it is.
 _LEFT_ALONE = frozenset({Outcome.BEFORE_START, Outcome.PARKED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one look came to."""
-
-    #: The instant before the server was asked.
-    seen_at: datetime
-    #: UIDs that the server lists and does not give; empty: the look is complete.
-    unread: tuple[int, ...]
-    #: Mails committed.
-    taken_count: int
 
 
 class Intake:
@@ -70,6 +59,8 @@ class Intake:
         self._uidvalidity = 0
         #: As saved; None before the first contact.
         self._folder: FolderState | None = None
+        #: The last complete look began then; None before the first.
+        self._looked_at: datetime | None = None
         #: UIDs of this UIDVALIDITY that are committed and acknowledged, or left alone.
         self._settled: set[int] = set()
         #: UIDs whose mail has been compared with its row over this connection, and is waiting to be acknowledged.
@@ -127,6 +118,8 @@ class Intake:
             await self._pass_over_gone(line, progress)
         await self._commit((), progress, is_end=not progress.unread)
         await self._acknowledge_known(line, known)
+        if not progress.unread:
+            self._looked_at = seen_at - self._limits.clock_tolerance
         return Look(seen_at=seen_at, unread=progress.unread, taken_count=self._taken_count)
 
     async def _list(self, line: ImapLine, folder: FolderState, *, whole: bool) -> tuple[int, ...]:
@@ -242,8 +235,10 @@ class Intake:
 
     def _is_left(self, fact: MailFacts, folder: FolderState) -> bool:
         """Was in the folder before the first contact; certain only of UIDs that are not above the cursor."""
-        is_new = fact.uid > folder.last_uid and not self._is_renumbered(folder)
-        return not is_new and is_older(fact, folder.started_at)
+        return not self._is_new(fact, folder) and is_older(fact, folder.started_at)
+
+    def _is_new(self, fact: MailFacts, folder: FolderState) -> bool:
+        return fact.uid > folder.last_uid and not self._is_renumbered(folder)
 
     def _is_too_large(self, fact: MailFacts) -> bool:
         return fact.size_bytes > self._limits.message_bytes
@@ -377,12 +372,16 @@ class Intake:
             raw=raw,
             envelope_from=None,
             envelope_to=(),
-            # A clock that is ahead does not make a mail arrive after it was read.
-            arrived_at=min(fact.internal_date or now, now),
+            arrived_at=arrived_at(fact.internal_date, raw, now=now, not_there_at=self._not_there_at(fact)),
             received_at=now,
             outcome=outcome,
             reason=self._reason(fact, outcome),
         )
+
+    def _not_there_at(self, fact: MailFacts) -> datetime | None:
+        """A time at which this mail was not in the folder; known only of those above the cursor of that time."""
+        is_new = self._folder is not None and self._is_new(fact, self._folder)
+        return self._looked_at if is_new else None
 
     def _reason(self, fact: MailFacts, outcome: Outcome) -> str | None:
         """Why a mail is recorded here and now, without being handled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from mailcase.inbound.imap_answers import MailFacts
@@ -36,6 +37,18 @@ def in_sets(
 def is_older(fact: MailFacts, start: datetime) -> bool:
     """Whether the mail is certain to have arrived before that time."""
     return fact.internal_date is not None and fact.internal_date < start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look came to."""
+
+    #: The instant before the server was asked.
+    seen_at: datetime
+    #: UIDs that the server lists and does not give; empty: the look is complete.
+    unread: tuple[int, ...]
+    #: Mails committed.
+    taken_count: int
 
 
 class Progress:

@@ -23,7 +23,8 @@ from mailcase.inbound.accept import Door
 from mailcase.inbound.imap import ImapSession, account_of
 from mailcase.inbound.imap_errors import AccountChanged
 from mailcase.inbound.imap_line import ImapLine
-from mailcase.inbound.intake import Intake, Look
+from mailcase.inbound.intake import Intake
+from mailcase.inbound.intake_plan import Look
 from mailcase.log import get_logger
 from mailcase.login.logins import Credentials, log_in
 from mailcase.offload import Offload

@@ -21,12 +21,19 @@ def taken_at(raw: bytes, relays: Collection[str]) -> datetime | None:
 
     None where the topmost Received line is missing, unreadable, or of another host: anybody can write those below it.
     """
-    block = headers.split(raw, headers.start_of(raw), min(len(raw), limits.HEADER_BYTES))
-    topmost = block.first("received")
-    if topmost is None:
-        return None
-    line, _ = headers.unfold(topmost)
+    line = _topmost(raw)
     by = _BY.search(line)
     if by is None or by.group(1).lower() not in relays:
         return None
     return dates.parse(line.rpartition(";")[2])
+
+
+def newest_at(raw: bytes) -> datetime | None:
+    """The time of the topmost Received line, whoever wrote it; None where there is none, or it is unreadable."""
+    return dates.parse(_topmost(raw).rpartition(";")[2])
+
+
+def _topmost(raw: bytes) -> str:
+    block = headers.split(raw, headers.start_of(raw), min(len(raw), limits.HEADER_BYTES))
+    topmost = block.first("received")
+    return "" if topmost is None else headers.unfold(topmost)[0]
