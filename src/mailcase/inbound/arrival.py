@@ -1,4 +1,4 @@
-"""When a mail that is found in a folder arrived: by that its window is judged (DESIGN 8, Windows). Pure.
+"""When a mail that is found in a folder arrived: by that its window is judged (docs/decisions/0002). Pure.
 
 The server's date (INTERNALDATE) says it, and is kept when somebody moves or copies the mail there from another folder,
 as it should: whoever wrote it was in time then. But some servers and programs set it to 1970, or to anything, and a
