@@ -81,6 +81,7 @@ async def test_no_shell_reads_the_arguments() -> None:
         ("print('{')", LoginImpossible, "gives no access token that could be used; let it print"),
         ("print('{\"error\": 1}')", LoginImpossible, "gives no access token that could be used; let it print"),
         ("while True: print('x' * 1000)", LoginImpossible, "prints more than a token"),
+        ("import os\nwhile True: os.write(1, b'x' * 10**6)", LoginImpossible, "prints more than a token"),
         ("import sys; sys.stderr.write('x ' * 10**6); sys.exit(1)", LoginImpossible, "ended with 1: x x x"),
     ],
 )

@@ -22,6 +22,7 @@ from mailcase.login.token_server import Obtained
 _OUTPUT_LIMIT_BYTES = 64 * 1024
 _COMPLAINT_LIMIT_BYTES = 4096
 _TEMPORARY = 75
+_END_SECONDS = 5.0
 
 
 class TokenProgram:
@@ -54,14 +55,13 @@ class TokenProgram:
             )
         except OSError as error:
             raise LoginImpossible(f"{self._name} cannot be run: {error.strerror}; check path and rights") from error
+        printed = asyncio.create_task(self._printed(process.stdout))
+        complained = asyncio.create_task(_beginning(process.stderr))
         try:
-            output, complaint = await asyncio.gather(self._printed(process.stdout), _beginning(process.stderr))
+            output, complaint = await asyncio.gather(printed, complained)
             code = await process.wait()
         finally:
-            # The whole group: what the program left behind may hold the pipes open.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _end(process, printed, complained)
         if code:
             said = words(complaint.decode("utf-8", "replace")) or "it said nothing on standard error"
             if code == _TEMPORARY:
@@ -89,6 +89,19 @@ class TokenProgram:
             return read_grant(said if isinstance(said, dict) else {}, self._name)
         except TokenUnavailable as error:
             raise LoginImpossible(f"{error}; let it print the access token alone, or as JSON") from None
+
+
+async def _end(process: asyncio.subprocess.Process, *readers: asyncio.Task[bytes]) -> None:
+    """Ends the whole group: what the program left behind may hold the pipes open."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for reader in readers:
+        reader.cancel()
+    await asyncio.wait(readers)
+    # An end is told only when the pipes are empty too; who has left the group may keep them open for ever.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_END_SECONDS):
+            await process.communicate()
 
 
 async def _beginning(stream: asyncio.StreamReader | None) -> bytes:
